@@ -1,0 +1,414 @@
+"""The baseline: the commit that all frozen bytes come from, its number, and what epochs are.
+
+Trial 0 measures it. A change of what decides a number (evaluator, metric, frozen set, links,
+checks) opens an epoch: baseline and incumbent are measured again, and numbers of before are not
+compared with numbers of after.
+"""
+
+import hashlib
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoresearch import config as configs
+from autoresearch import evaluation, git
+from autoresearch.config import Config
+from autoresearch.errors import ConfigError
+from autoresearch.git import GITLINK, Entry
+from autoresearch.lane import Lane
+from autoresearch.paths import Patterns
+from autoresearch.records import Abandoned, EpochOpened, Probed, Proposed, TrialStarted
+from autoresearch.session import Session
+from autoresearch.trial import Role, Run, RunStatus, Status
+from autoresearch.workspace import Rules
+
+OWN_FOLDER = ".autoresearch"
+_PROBE_FACTOR = 5.0  # an emptied target either fails at once or takes about as long as before
+_PROBE_LEAST = 10.0  # seconds
+
+
+@dataclass(frozen=True)
+class Established:
+    """What measuring the baseline showed."""
+
+    first: Run
+    second: Run | None
+    probe: Run | None
+
+
+def rules(config: Config, files: Iterable[Entry]) -> Rules:
+    """What may change and what not, among the files of the baseline.
+
+    Frozen is what the user named, the experiment's folder, and the files that the evaluator's
+    commands name, less those that the target names literally (`python train.py` may be both).
+    """
+    paths = {entry.path for entry in files}
+    commands = [config.evaluate.command, config.evaluate.prepare]
+    commands += [check.command for check in config.checks]
+    named = [path for command in commands for path in _named_in(command, config, paths)]
+    own = sorted({path for path in named if path not in config.target})
+    return Rules(
+        target=Patterns(config.target),
+        frozen=Patterns(dict.fromkeys([*config.frozen, f"{OWN_FOLDER}/**", *own])),
+    )
+
+
+def check_repository(session: Session, files: Sequence[Entry], found: Rules) -> None:
+    """Refuse what cannot work, with the reason. Raises ConfigError."""
+    config, repository = session.config, session.repository
+    paths = [entry.path for entry in files]
+    if unmatched := found.target.unmatched(paths):
+        raise ConfigError(f"The target {unmatched[0]!r} matches no file that git tracks.")
+    if unmatched := Patterns(config.frozen).unmatched(paths):
+        raise ConfigError(f"The frozen pattern {unmatched[0]!r} matches no file that git tracks.")
+    changeable = [entry for entry in files if found.may_change(entry.path)]
+    if not changeable:
+        raise ConfigError("Every file of the target is frozen: there is nothing to change.")
+    if modules := [entry.path for entry in changeable if entry.mode == GITLINK]:
+        raise ConfigError(f"The target holds a submodule ({modules[0]}): it cannot be changed.")
+    guarded = [path for path in paths if found.target.match(path) or found.frozen.match(path)]
+    if filtered := session.store.filtered_paths(guarded):
+        path, name = next(iter(filtered.items()))
+        raise ConfigError(
+            f"{path} is rewritten by the git filter {name!r} (LFS and the like): trees would hold "
+            "other bytes than your checkout. Take it out of target and frozen."
+        )
+    if git.missing_promised_blobs(repository):
+        raise ConfigError(
+            "This is a partial clone that lacks files of HEAD. Fetch them: "
+            "`git fetch --refetch --no-filter`."
+        )
+    for path in config.link:
+        plain = path.rstrip("/")
+        if not (repository.root / plain).exists():
+            raise ConfigError(f"`link` names {path}, which is not in the checkout.")
+        if any(tracked == plain or tracked.startswith(f"{plain}/") for tracked in paths):
+            raise ConfigError(f"`link` names {path}, which git tracks: every tree has it already.")
+
+
+def digest_of(session: Session, found: Rules) -> str:
+    """The fingerprint of all that decides a number."""
+    evaluator = [
+        (path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in session.experiment.own_files
+    ]
+    content = session.config.measuring()
+    content |= {"frozen": sorted(found.frozen.patterns), "evaluator": evaluator}
+    return configs.digest(content)
+
+
+def store_baseline(session: Session, *, include_dirty: bool = False) -> str:
+    """Make our own commit: HEAD's tree plus the experiment's evaluator files."""
+    repository, store = session.repository, session.store
+    head = git.head_commit(repository)
+    index = store.directory / "baseline.index"
+    store.read_tree(index, head)
+    if include_dirty:
+        store.refresh(repository.root, index)
+        skipped = git.skipped_paths(repository)
+        changed = [
+            path
+            for path in store.changed_paths(repository.root, index)
+            if path not in skipped and not path.startswith(f"{OWN_FOLDER}/")
+        ]
+        if nested := [path for path in changed if path.endswith("/")]:
+            raise ConfigError(f"--include-dirty cannot take in the nested repository {nested[0]}.")
+        store.stage(repository.root, index, changed)
+    _put_own_files(session, index)
+    message = f"Baseline of {session.experiment.id}"
+    commit = store.commit(store.write_tree(index), [head], message)
+    store.set_ref(f"{session.experiment.refs}baseline", commit)
+    return commit
+
+
+def establish(lane: Lane, baseline: str, found: Rules, *, probe: bool = True) -> Established:
+    """Measure the baseline twice, then once with the target emptied; it becomes trial 0.
+
+    Raises ConfigError when it cannot be measured or when the target is not what is measured.
+    """
+    session = lane.session
+    tree = session.store.tree_of(baseline)
+    if session.state.epoch == 0:
+        session.append(
+            EpochOpened(
+                epoch=1, digest=digest_of(session, found), reason="the first", baseline=baseline
+            )
+        )
+    session.append(TrialStarted(n=0, parent="", proposer="baseline"))
+    session.append(Proposed(n=0, candidate=baseline, tree=tree, idea="baseline"), sync=True)
+    verdict = lane.verdict(0, baseline, tree)
+    if verdict.status != Status.KEEP:
+        raise _unmeasurable(session, verdict.status, verdict.reason)
+    first = session.state.trials[0].runs[-1]
+    with session.machine(0):
+        second = lane.measure(0, Role.CANDIDATE, baseline, tree, index=1)
+        session.stop.raise_if_requested()
+        probed = None
+        if probe:
+            probed = _probe(lane, baseline, found, first, second)
+    lane.conclude(0, verdict)
+    return Established(first, second if second.status == RunStatus.MEASURED else None, probed)
+
+
+def give_up(session: Session, reason: str) -> None:
+    """Forget a baseline that did not work: it makes no trial."""
+    if 0 in session.state.trials and session.state.trials[0].phase == "proposed":
+        session.append(Abandoned(n=0, reason=reason))
+
+
+def open_epoch(lane: Lane, found: Rules, digest: str) -> None:
+    """Measure baseline and incumbent again, under what decides a number now.
+
+    Raises ConfigError when they cannot be measured.
+    """
+    session, state = lane.session, lane.session.state
+    epoch = state.epoch + 1
+    session.reporter.say(
+        "What decides a number was changed (evaluator, metric, checks, frozen files or links): "
+        f"measuring baseline and incumbent again, as epoch {epoch}."
+    )
+    baseline = _with_evaluator(session, state.baseline, found, "Baseline")
+    is_first = state.incumbent == state.baseline
+    incumbent = baseline if is_first else _with_evaluator(
+        session, state.incumbent, found, "Incumbent", frozen_from=baseline
+    )
+    values = []
+    with session.machine(state.incumbent_trial):
+        for role, number, commit in (
+            (Role.BASELINE, 0, baseline),
+            (Role.INCUMBENT, state.incumbent_trial, incumbent),
+        ):
+            if role == Role.INCUMBENT and is_first:
+                values.append(values[0])
+                continue
+            tree = session.store.tree_of(commit)
+            run = lane.measure(number, role, commit, tree, index=0, epoch=epoch)
+            session.stop.raise_if_requested()
+            if run.status != RunStatus.MEASURED:
+                raise _unmeasurable(session, _status_of(run), run.reason, role)
+            values.append(run.metrics[session.config.evaluate.metric])
+    session.append(
+        EpochOpened(
+            epoch=epoch,
+            digest=digest,
+            reason="what decides a number was changed",
+            baseline=baseline,
+            incumbent=incumbent,
+            incumbent_tree=session.store.tree_of(incumbent),
+            incumbent_trial=state.incumbent_trial,
+            baseline_value=values[0],
+            incumbent_value=values[1],
+        ),
+        sync=True,
+    )
+    lane.move_branch(session.state.previous_incumbent, incumbent)
+
+
+def _named_in(command: str, config: Config, paths: set[str]) -> Iterable[str]:
+    """The tracked files that a command names: as a path, as `-m module`, or make's Makefile."""
+    try:
+        words = shlex.split(command.replace("&&", " ").replace(";", " ").replace("|", " "))
+    except ValueError:
+        words = command.split()
+    prefix = f"{config.directory.strip('/')}/" if config.directory.strip("/.") else ""
+    for position, word in enumerate(words):
+        candidates = [prefix + part.removeprefix("./") for part in (word, word.partition("=")[2])]
+        if position and words[position - 1] == "-m":
+            module = prefix + word.replace(".", "/")
+            candidates += [f"{module}.py", f"{module}/__main__.py"]
+        if Path(word).name == "make":
+            candidates += [prefix + "Makefile", prefix + "makefile", prefix + "GNUmakefile"]
+        for candidate in candidates:
+            if candidate in paths:
+                yield candidate
+            elif candidate and any(path.startswith(f"{candidate.rstrip('/')}/") for path in paths):
+                yield f"{candidate.rstrip('/')}/**"
+
+
+def _put_own_files(session: Session, index: Path) -> None:
+    experiment, store = session.experiment, session.store
+    place = f"{OWN_FOLDER}/{experiment.id}/"
+    entries = [
+        Entry(
+            place + path.name,
+            "100755" if path.stat().st_mode & 0o100 else "100644",
+            store.store_file(path),
+        )
+        for path in experiment.own_files
+    ]
+    if entries:
+        store.set_entries(index, entries, removed=[])
+
+
+def _with_evaluator(
+    session: Session, commit: str, found: Rules, name: str, frozen_from: str | None = None
+) -> str:
+    """`commit` with the evaluator's files as they are now, and frozen files from the baseline."""
+    store = session.store
+    index = store.directory / "epoch.index"
+    store.read_tree(index, commit)
+    if frozen_from:
+        wanted = [entry for entry in store.files(frozen_from) if found.frozen.match(entry.path)]
+        keep = {entry.path for entry in wanted}
+        gone = [
+            entry.path
+            for entry in store.files(commit)
+            if found.frozen.match(entry.path) and entry.path not in keep
+        ]
+        store.set_entries(index, wanted, gone)
+    _put_own_files(session, index)
+    tree = store.write_tree(index)
+    if tree == store.tree_of(commit):
+        return commit
+    epoch = session.state.epoch + 1
+    message = f"{name} of {session.experiment.id} for epoch {epoch}"
+    made = store.commit(tree, [commit], message)
+    store.set_ref(f"{session.experiment.refs}epoch/{epoch}-{name.lower()}", made)
+    return made
+
+
+def _probe(lane: Lane, baseline: str, found: Rules, first: Run, second: Run) -> Run:
+    """Measure once with the target emptied. Raises ConfigError when the number stays the same."""
+    session, store = lane.session, lane.session.store
+    index = store.directory / "probe.index"
+    files = store.files(baseline)
+    store.read_tree(index, baseline)
+    empty = store.store_file(Path("/dev/null"))
+    emptied = [
+        Entry(entry.path, "100755" if entry.mode == "100755" else "100644", empty)
+        for entry in files
+        if found.may_change(entry.path) and entry.mode != GITLINK
+    ]
+    store.set_entries(index, emptied, removed=[])
+    tree = store.write_tree(index)
+    limit = min(
+        session.config.evaluate.hard_limit, max(_PROBE_LEAST, _PROBE_FACTOR * first.seconds)
+    )
+    run = lane.run_once("probe", tree, tree, limit)
+    session.stop.raise_if_requested()
+    metric = session.config.evaluate.metric
+    is_measured = run.status != RunStatus.MEASURED
+    if not is_measured:
+        known = [r.metrics[metric] for r in (first, second) if r.status == RunStatus.MEASURED]
+        spread = max(known) - min(known)
+        distance = min(abs(run.metrics[metric] - value) for value in known)
+        is_measured = distance > spread
+    value = run.metrics[metric] if run.status == RunStatus.MEASURED else None
+    session.append(Probed(value=value, target_is_measured=is_measured))
+    if not is_measured:
+        raise ConfigError(
+            f"The target is not what is measured: with its files emptied, {metric} is still "
+            f"{value:.6g}. {_likely_cause(session)} (--no-probe skips this test.)"
+        )
+    return run
+
+
+def _likely_cause(session: Session) -> str:
+    root = str(session.repository.root)
+    command = session.config.evaluate.command
+    if root in command:
+        return (
+            f"The command names your own checkout ({root}): use paths relative to it, so that "
+            "each candidate is measured in a tree of its own."
+        )
+    if installed := _editable_install(session):
+        return (
+            f"A Python environment imports from your own checkout (an editable install, "
+            f"{installed}): put the tree first, for example "
+            f"`PYTHONPATH={'src' if (session.repository.root / 'src').is_dir() else '.'} {command}`."
+        )
+    return (
+        "Is the command using files outside the repository, an installed copy of the package, "
+        "or another file than the target?"
+    )
+
+
+def _editable_install(session: Session) -> str:
+    root = session.repository.root
+    environment = evaluation.base_environment().get("VIRTUAL_ENV", "")
+    places = [Path(environment)] if environment else []
+    places += [root / path for path in (".venv", "venv", *session.config.link)]
+    for word in session.config.evaluate.command.split():
+        if "/bin/" in word:
+            places.append(Path(root / word).parent.parent)
+    for place in places:
+        for pattern in ("*.pth", "__editable__*"):
+            for file in place.glob(f"lib/python*/site-packages/{pattern}"):
+                if str(root) in file.read_text(errors="replace"):
+                    return file.name
+    return ""
+
+
+def _status_of(run: Run) -> Status:
+    return Status.INTERRUPTED if run.status == RunStatus.CANCELLED else Status.CRASH
+
+
+def _unmeasurable(
+    session: Session, status: Status, reason: str, role: Role = Role.BASELINE
+) -> Exception:
+    """What to say, and what to do, when the unchanged code cannot be measured."""
+    session.stop.raise_if_requested()
+    experiment = session.experiment
+    number = session.state.incumbent_trial if role == Role.INCUMBENT else 0
+    logs = sorted(
+        experiment.trial_directory(number).rglob("*.log"), key=lambda path: path.stat().st_mtime
+    )
+    output = evaluation.tail(logs[-1]) if logs else ""
+    advice = _advice(session, status, output)
+    shown = f"\n--- last lines of its output ---\n{output}\n---" if output else " It printed nothing."
+    return ConfigError(f"The {role} cannot be measured: {reason}. {advice}{shown}")
+
+
+def _advice(session: Session, status: Status, output: str) -> str:
+    config = session.config
+    if absent := _absent_from_trees(session, output):
+        return (
+            f"Your checkout has {', '.join(absent)}, which git does not hold, so the tree that is "
+            f"measured has not: commit it, or name it with {' '.join(f'--link {p}' for p in absent)} "
+            "(`link` in config.toml)."
+        )
+    match status:
+        case Status.TIMEOUT:
+            return (
+                f"It gets {config.evaluate.hard_limit:g} s (--time-budget times stop_after): "
+                "give it more, or make it do less."
+            )
+        case Status.INVALID:
+            return "Print the metric, or name it with --metric, or find it with --pattern."
+        case Status.CHECK:
+            return "The unchanged code must pass its own checks."
+        case _:
+            return (
+                "Does the command work in a fresh clone of the repository? It runs in a copy that "
+                "has only what git holds; folders such as data or .venv are added with --link."
+            )
+
+
+def _absent_from_trees(session: Session, output: str) -> list[str]:
+    """Untracked or ignored paths of the checkout that the command or its output names."""
+    repository, config = session.repository, session.config
+    there = [*git.ignored_paths(repository), *git.uncommitted_paths(repository)]
+    text = f"{config.evaluate.command}\n{output}"
+    found = []
+    for path in there:
+        plain = path.rstrip("/")
+        if plain in config.link or plain.startswith(OWN_FOLDER) or "__pycache__" in plain:
+            continue
+        if not session.store.read_file(session.state.baseline or "HEAD", plain) and _names(
+            text, plain
+        ):
+            found.append(plain)
+    return found[:5]
+
+
+def _names(text: str, path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return any(
+        f"{before}{wanted}{after}" in f" {text} "
+        for wanted in {path, name}
+        for before in " '\"/\n=("
+        for after in " '\"/\n:,)"
+    )
+
+

@@ -1,0 +1,305 @@
+"""`autoresearch setup`: make an experiment and measure its baseline.
+
+Nothing is left behind when the baseline cannot be measured: the same command, corrected, works.
+"""
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import typer
+
+from autoresearch import baseline, detect, git, proposers, scaffold
+from autoresearch import experiment as places
+from autoresearch.baseline import Established
+from autoresearch.config import Config
+from autoresearch.dashboard import numbers, progress
+from autoresearch.errors import ConfigError, UsageError
+from autoresearch.experiment import Experiment
+from autoresearch.lane import Lane
+from autoresearch.scaffold import Answers
+from autoresearch.session import Session, open_session
+from autoresearch.trial import Run, RunStatus
+
+DOMAINS = ("engineering", "marketing", "content", "prompts", "custom")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How setup goes about it."""
+
+    domain: str | None = None
+    name: str | None = None
+    scope: str = "project"
+    include_dirty: bool = False
+    skip_baseline: bool = False
+    yes: bool = False
+
+
+def setup(path: Path, options: Options, answers: Answers) -> int:
+    """Make an experiment from the answers, asking for missing ones at a terminal."""
+    if options.scope not in ("project", "user"):
+        raise UsageError("--scope is project or user.")
+    is_asking = sys.stdin.isatty() and sys.stdout.isatty() and not options.yes
+    repository = _repository(path, is_asking=is_asking, yes=options.yes)
+    git.head_commit(repository)
+    files = [entry for entry in git.tracked_paths(repository) if not entry.startswith(".autoresearch/")]
+    answers = _relative_to_root(answers, repository)
+    domain = options.domain or (_ask_domain() if is_asking else "custom")
+    places.check_name("domain", domain)
+    name = options.name or _ask_name(repository, domain, options.scope, is_asking=is_asking)
+    experiment = places.place(domain, name, options.scope, repository.root)
+    _refuse_to_overwrite(experiment, repository)
+    if is_asking:
+        answers = _ask(answers, repository, files)
+    answers = _complete(answers, experiment, repository, files)
+    text = scaffold.config_text(answers)
+    config = scaffold.parse(text, "These answers")
+    proposers.check(config.proposer.use)
+    scaffold.write(experiment, text, scaffold.program_text(experiment, answers))
+    _say_made(experiment, repository, options)
+    missing = config.missing()
+    if missing or options.skip_baseline:
+        _say_unmeasured(experiment, missing)
+        return 0
+    _measure(experiment, repository, config, options)
+    return 0
+
+
+def list_experiments(path: Path, *, as_json: bool = False) -> int:
+    """Name all experiments that can be seen from here."""
+    experiments = places.discover(path)
+    if as_json:
+        fields = [
+            {"id": one.id, "scope": one.scope, "directory": str(one.directory)}
+            for one in experiments
+        ]
+        print(json.dumps(fields, indent=2))
+        return 0
+    for one in experiments:
+        prefix = "" if one.scope == "project" else "user:"
+        print(f"{prefix}{one.id}\t{one.directory}")
+    if not experiments:
+        print("There is no experiment here. `autoresearch setup` makes one.")
+    return 0
+
+
+def _measure(
+    experiment: Experiment, repository: git.Repository, config: Config, options: Options
+) -> None:
+    reporter = progress.reporter(config.evaluate.goal)
+    try:
+        with open_session(experiment, repository, config, reporter) as session:
+            reporter.say(f"Measuring the baseline: {config.evaluate.command}")
+            established = _establish(session, include_dirty=options.include_dirty)
+            reporter.close()
+    except BaseException:
+        reporter.close()
+        _take_back(experiment, repository)
+        print(f"Nothing was kept of {experiment.id}.", file=sys.stderr)
+        raise
+    _say_measured(experiment, config, established)
+
+
+def _establish(session: Session, *, include_dirty: bool) -> Established:
+    lane = Lane(session)
+    source = baseline.store_baseline(session, include_dirty=include_dirty)
+    files = session.store.files(source)
+    rules = baseline.rules(session.config, files)
+    baseline.check_repository(session, files, rules)
+    return baseline.establish(lane, source, rules, probe=session.config.evaluate.probe)
+
+
+def _take_back(experiment: Experiment, repository: git.Repository) -> None:
+    """Remove what this setup made. The folder was not there before."""
+    cache = places.cache_directory(experiment, repository)
+    if (cache / "git").exists():
+        store = git.Store(cache / "git", repository)
+        store.delete_refs(experiment.refs)
+        store.delete_refs(experiment.branch_ref)
+    shutil.rmtree(cache, ignore_errors=True)
+    shutil.rmtree(experiment.directory)
+    domain = experiment.directory.parent
+    if not any(domain.iterdir()):
+        domain.rmdir()
+    if [entry.name for entry in domain.parent.iterdir()] == [".gitignore"]:
+        shutil.rmtree(domain.parent)
+
+
+def _repository(path: Path, *, is_asking: bool, yes: bool) -> git.Repository:
+    try:
+        return git.find_repository(path)
+    except ConfigError as error:
+        if "not in a git repository" not in str(error) or not (is_asking or yes):
+            raise
+        if not yes and not typer.confirm(
+            f"{path} is not a git repository. Make it one, and commit what is in it?"
+        ):
+            raise
+    git.initialise(path)
+    return git.find_repository(path)
+
+
+def _relative_to_root(answers: Answers, repository: git.Repository) -> Answers:
+    """Paths that were typed in a subdirectory mean paths in it; commands run there."""
+    prefix = repository.prefix
+    if not prefix:
+        return answers
+    moved = {
+        name: tuple(
+            prefix + pattern.removeprefix("./")
+            if not (repository.root / pattern).exists() or (repository.root / prefix / pattern).exists()
+            else pattern
+            for pattern in getattr(answers, name)
+        )
+        for name in ("target", "frozen", "link")
+    }
+    return replace(answers, directory=prefix.rstrip("/"), **moved)
+
+
+def _refuse_to_overwrite(experiment: Experiment, repository: git.Repository) -> None:
+    if experiment.directory.exists():
+        raise ConfigError(
+            f"{experiment.id} exists already. Edit {experiment.config_path}, or choose another "
+            "--name."
+        )
+    if git.ref_exists(repository, experiment.branch_ref):
+        raise ConfigError(
+            f"The branch {experiment.branch} exists already. Rename it "
+            f"(`git branch -m {experiment.branch} NEW`), or choose another --name."
+        )
+
+
+def _ask_domain() -> str:
+    return str(typer.prompt(f"Domain ({', '.join(DOMAINS)}, or your own)", default="engineering"))
+
+
+def _ask_name(repository: git.Repository, domain: str, scope: str, *, is_asking: bool) -> str:
+    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", repository.root.name).strip("-") or "experiment"
+    suggested, count = slug, 1
+    while places.place(domain, suggested, scope, repository.root).directory.exists():
+        count += 1
+        suggested = f"{slug}-{count}"
+    # Bare `setup`, repeated, must refuse and not make one experiment after another.
+    return str(typer.prompt("Name", default=suggested)) if is_asking else slug
+
+
+def _ask(answers: Answers, repository: git.Repository, files: Sequence[str]) -> Answers:
+    """Ask for what is missing, suggesting what can be seen."""
+    given = replace(answers)
+    if not given.command:
+        found = detect.evaluation_commands(files)
+        given.command = str(
+            typer.prompt("Command that prints the number", default=found[0] if found else None)
+        )
+    if not given.target:
+        likely = detect.likely_targets(files, given.command)
+        if likely:
+            typer.echo(f"  (for example {', '.join(likely[:6])})")
+        default = likely[0] if len(likely) == 1 else None
+        text = str(typer.prompt("Files that may be changed (patterns, with spaces between)", default=default))
+        given.target = tuple(text.split())
+    if not given.metric:
+        scripts = [path for path in files if path in given.command]
+        printed = [
+            name
+            for path in scripts
+            for name in detect.printed_metrics((repository.root / path).read_text(errors="replace"))
+        ]
+        given.metric = str(
+            typer.prompt("Metric (the NAME in the line `NAME: NUMBER`)", default=printed[0] if printed else None)
+        )
+    if given.direction == "":
+        given.direction = str(
+            typer.prompt("Direction (lower, higher, or a number to get close to)", default="lower")
+        )
+    if not given.goal:
+        given.goal = str(typer.prompt("Goal, in a sentence", default="", show_default=False))
+    if not given.link:
+        given.link = tuple(
+            folder
+            for folder in detect.linkable(repository)
+            if typer.confirm(f"{folder} is not in git. Does the evaluation need it?", default=True)
+        )
+    return given
+
+
+def _complete(
+    answers: Answers, experiment: Experiment, repository: git.Repository, files: Sequence[str]
+) -> Answers:
+    """Fill in what the domain assumes and what follows from the rest; say what was chosen."""
+    defaults = scaffold.domain_defaults(experiment.domain)
+    done = replace(answers)
+    done.goal = done.goal or defaults["goal"]
+    done.time_budget = done.time_budget or defaults["time_budget"]
+    done.direction = defaults["direction"] if done.direction == "" else done.direction
+    if re.fullmatch(r"[-+]?\d+(\.\d+)?", str(done.direction)):
+        done.direction = float(done.direction)
+    if experiment.scope == "user":
+        done.repo = str(repository.root)
+    for path in detect.named_but_ignored(repository, done.command):
+        if path not in done.link:
+            done.link = (*done.link, path)
+            print(f"Linking {path}: the command names it, and git does not hold it.")
+    if done.propose:
+        done.proposer = "command"
+    elif not done.proposer:
+        done.proposer, why = detect.proposer(repository.root, files, done.target)
+        print(f"Proposer: {done.proposer} ({why}).")
+    return done
+
+
+def _say_made(experiment: Experiment, repository: git.Repository, options: Options) -> None:
+    print(f"Made {experiment.directory}")
+    dirty = git.uncommitted_paths(repository)
+    if dirty and not options.include_dirty:
+        shown = ", ".join(dirty[:5]) + (f" and {len(dirty) - 5} more" if len(dirty) > 5 else "")
+        print(f"Uncommitted, so not part of the baseline: {shown}. (--include-dirty takes it in.)")
+
+
+def _say_unmeasured(experiment: Experiment, missing: Sequence[str]) -> None:
+    if missing:
+        print(f"Fill in {', '.join(missing)} in {experiment.config_path}")
+        print("Then: autoresearch run --loop --max-experiments 50")
+    else:
+        print("The baseline was not measured: `autoresearch run` does that first.")
+
+
+def _say_measured(experiment: Experiment, config: Config, established: Established) -> None:
+    metric = config.evaluate.metric
+    first = established.first.metrics[metric]
+    print(f"Baseline: {metric} {numbers.number(first)}, in {numbers.duration(established.first.seconds)}")
+    print(f"  Again: {_second(config, first, established.second)}")
+    if established.probe is not None:
+        print(f"  With the target emptied: {_probed(config, established.probe)}")
+    use = config.proposer.use
+    print(f"  Isolation: none. Frozen files come from the baseline at each evaluation.")
+    print(f"Next: {experiment.program_path} tells the proposer ({use}) what you want. Then:")
+    print("  autoresearch run --loop --max-experiments 50")
+
+
+def _second(config: Config, first: float, second: Run | None) -> str:
+    if second is None:
+        return "the second run failed; the evaluation is not reliable."
+    value = second.metrics[config.evaluate.metric]
+    if value == first:
+        return "the same number."
+    gain = config.evaluate.goal.gain_percent(first, value)
+    size = "" if gain is None else f", {abs(gain):.2g}% away"
+    return (
+        f"{numbers.number(value)}{size}. The metric is noisy: with the rule `greedy`, gains of "
+        "that size may be luck."
+    )
+
+
+def _probed(config: Config, probe: Run) -> str:
+    if probe.status == RunStatus.MEASURED:
+        value = numbers.number(probe.metrics[config.evaluate.metric])
+        return f"{value}. The target is what is measured."
+    return f"{probe.reason}. The target is what is measured."
+
+

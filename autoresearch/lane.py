@@ -1,0 +1,306 @@
+"""One trial's steps, from a stored candidate to a row: object, measure, decide, apply.
+
+Each step writes the journal before or after its effect so that, after a crash, doing the open
+step again ends in the same place. The loop, the baseline and `try` all go through here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from autoresearch import evaluation, judge
+from autoresearch.errors import Protected
+from autoresearch.evaluation import Job
+from autoresearch.records import Applied, Decided, Proposed, RunFinished
+from autoresearch.session import Session
+from autoresearch.supervise import Outcome, wait
+from autoresearch.trial import Candidate, Role, Run, RunStatus, Status, Trial, Verdict
+from autoresearch.workspace import Snapshot
+
+PACK_EVERY = 100
+_VERDICTS = {
+    RunStatus.CRASH: Status.CRASH,
+    RunStatus.TIMEOUT: Status.TIMEOUT,
+    RunStatus.INVALID: Status.INVALID,
+    RunStatus.SKIP: Status.SKIP,
+    RunStatus.CANCELLED: Status.INTERRUPTED,
+}
+
+
+@dataclass
+class Lane:
+    """The place where one trial at a time happens."""
+
+    session: Session
+
+    def store(
+        self,
+        number: int,
+        parent: str,
+        snapshot: Snapshot,
+        idea: str,
+        *,
+        proposer: str,
+        attempt: int = 0,
+    ) -> Candidate:
+        """Make what was proposed a commit under a ref, so that nothing can lose it."""
+        experiment, store = self.session.experiment, self.session.store
+        commit = parent
+        if snapshot.changed or snapshot.frozen_touched:
+            message = (
+                f"{idea or f'trial {number}'}\n\n"
+                f"Autoresearch-Trial: {experiment.id} {number}\n"
+                f"Autoresearch-Proposer: {proposer}"
+            )
+            commit = store.commit(snapshot.tree, [parent], message)
+            store.set_ref(experiment.candidate_ref(number, attempt), commit)
+        return Candidate(
+            commit=commit,
+            tree=snapshot.tree,
+            parent=parent,
+            idea=idea or _describe(snapshot),
+            changed=snapshot.changed,
+            dropped=snapshot.dropped,
+            frozen_touched=snapshot.frozen_touched,
+            invalid=snapshot.invalid,
+        )
+
+    def propose(self, number: int, candidate: Candidate, **details: object) -> None:
+        """Write down that there is a candidate. From here on it is measured, whatever happens."""
+        self.session.append(
+            Proposed(
+                n=number,
+                candidate=candidate.commit,
+                tree=candidate.tree,
+                idea=candidate.idea,
+                dropped=candidate.dropped,
+                invalid=candidate.invalid,
+                **details,  # type: ignore[arg-type]
+            ),
+            sync=True,
+        )
+
+    def objection(self, candidate: Candidate) -> Verdict | None:
+        """Why a candidate is not measured at all, None when it is."""
+        if candidate.frozen_touched:
+            paths = _named(candidate.frozen_touched)
+            return Verdict(status=Status.TAMPERED, reason=f"touched frozen files: {paths}")
+        if candidate.invalid:
+            return Verdict(status=Status.INVALID, reason=candidate.invalid)
+        if not candidate.changed:
+            outside = _named(candidate.dropped)
+            hint = f"; changed outside it: {outside}" if outside else ""
+            return Verdict(status=Status.NO_CHANGE, reason=f"nothing changed in the target{hint}")
+        earlier = self.session.state.trees.get(candidate.tree)
+        if earlier is not None:
+            return self._duplicate(earlier)
+        return None
+
+    def _duplicate(self, earlier: int) -> Verdict:
+        trial = self.session.state.trials.get(earlier)
+        result = ""
+        if trial is not None and trial.value is not None:
+            result = f": {self.session.config.evaluate.metric} {trial.value:.6g}, {trial.status}"
+        return Verdict(
+            status=Status.DUPLICATE, reason=f"the same files as trial {earlier}{result}"
+        )
+
+    def verdict(self, number: int, commit: str, tree: str, attempt: int = 0) -> Verdict:
+        """Check and measure a candidate until the judge has seen enough."""
+        session = self.session
+        session.check_disk()
+        rule = session.config.judge.rule
+        with session.machine(number):
+            if failed := self._failed_check(number, commit, attempt):
+                return failed
+            while True:
+                # What was measured before a crash of the tool counts.
+                runs = session.state.trials[number].runs
+                if runs and runs[-1].status in _VERDICTS:
+                    return Verdict(status=_VERDICTS[runs[-1].status], reason=runs[-1].reason)
+                step = judge.next_step(rule, self._evidence(runs))
+                match step:
+                    case judge.Measure(role, index) if role == Role.CANDIDATE:
+                        self.measure(number, role, commit, tree, index, attempt)
+                    case judge.Measure(role, index):
+                        state = session.state
+                        self.measure(number, role, state.incumbent, state.incumbent_tree, index)
+                    case judge.Keep(reason, numbers):
+                        status = Status.KEEP
+                        return Verdict(status=status, reason=reason, rule=rule, numbers=numbers)
+                    case judge.Discard(reason, numbers):
+                        status = Status.DISCARD
+                        return Verdict(status=status, reason=reason, rule=rule, numbers=numbers)
+
+    def _evidence(self, runs: Sequence[Run]) -> judge.Evidence:
+        measured = [run for run in runs if run.status == RunStatus.MEASURED]
+        return judge.Evidence(
+            goal=self.session.config.evaluate.goal,
+            candidate=tuple(run for run in measured if run.role == Role.CANDIDATE),
+            incumbent_value=self.session.state.incumbent_value,
+        )
+
+    def measure(
+        self,
+        number: int,
+        role: Role,
+        commit: str,
+        tree: str,
+        index: int,
+        attempt: int = 0,
+        *,
+        epoch: int | None = None,
+        seconds: float | None = None,
+    ) -> Run:
+        """Run the evaluator once and write the run down. A lost run is made once more.
+
+        Raises Protected when runs are lost repeatedly.
+        """
+        session = self.session
+        for _ in range(2):
+            run = self._run_once(number, role, commit, tree, index, attempt, seconds)
+            session.append(
+                RunFinished(n=number, run=run, attempt=attempt, epoch=epoch or session.state.epoch)
+            )
+            if run.status != RunStatus.LOST:
+                return run
+        raise Protected(
+            f"The evaluation of trial {number} was lost twice ({run.reason}): something ends the "
+            "tool's own processes."
+        )
+
+    def run_once(
+        self, name: str, commit: str, tree: str, seconds: float, number: int = 0
+    ) -> Run:
+        """Run the evaluator once without writing it down, with logs in a folder of that name."""
+        return self._run_once(number, Role.CANDIDATE, commit, tree, 0, 0, seconds, name)
+
+    def _run_once(
+        self,
+        number: int,
+        role: Role,
+        commit: str,
+        tree: str,
+        index: int,
+        attempt: int,
+        seconds: float | None,
+        name: str = "",
+    ) -> Run:
+        session, evaluate = self.session, self.session.config.evaluate
+        limit = seconds or evaluate.hard_limit
+        seed = evaluation.seed_of(session.experiment.id, index)
+        name = name or f"{role}-{index}" + (f"-fix{attempt}" if attempt else "")
+        directory = session.experiment.trial_directory(number) / name
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "metrics.json").unlink(missing_ok=True)
+        session.phase(number, "measuring", limit)
+        environment = evaluation.environment(
+            run_directory=directory,
+            trial=number,
+            seed=seed,
+            index=index,
+            time_budget=evaluate.time_budget,
+        )
+        log = directory / "evaluate.log"
+        outcome = self._execute(
+            Job(
+                tree=commit,
+                role=role,
+                command=evaluate.command,
+                directory=session.config.directory,
+                environment=environment,
+                seconds=limit,
+                log=log,
+            )
+        )
+        return evaluation.read_run(
+            outcome,
+            evaluate,
+            role=role,
+            tree=tree,
+            index=index,
+            seed=seed,
+            run_directory=directory,
+            log_name=str(log.relative_to(session.experiment.directory)),
+            engine=session.engine.name,
+        )
+
+    def _failed_check(self, number: int, commit: str, attempt: int) -> Verdict | None:
+        session = self.session
+        directory = session.experiment.trial_directory(number)
+        for position, check in enumerate(session.config.checks):
+            limit = session.config.evaluate.hard_limit
+            session.phase(number, "checking", limit)
+            directory.mkdir(parents=True, exist_ok=True)
+            log = directory / f"check-{position}{f'-fix{attempt}' if attempt else ''}.log"
+            outcome = self._execute(
+                Job(
+                    tree=commit,
+                    role=Role.CANDIDATE,
+                    command=check.command,
+                    directory=session.config.directory,
+                    environment=evaluation.base_environment(),
+                    seconds=limit,
+                    log=log,
+                )
+            )
+            if outcome.status == "cancelled":
+                return Verdict(status=Status.INTERRUPTED, reason="stopped")
+            if reason := evaluation.failed_reason(outcome, f"the check `{check.command}`"):
+                last = evaluation.tail(log, lines=1)
+                return Verdict(status=Status.CHECK, reason=f"{reason}: {last}" if last else reason)
+        return None
+
+    def _execute(self, job: Job) -> Outcome:
+        return wait(self.session.engine.submit(job), self.session.stop)
+
+    def conclude(self, number: int, verdict: Verdict) -> Trial:
+        """Decide a trial, which is its commit point, and apply the decision."""
+        self.session.append(
+            Decided(
+                n=number,
+                status=verdict.status,
+                reason=verdict.reason,
+                rule=verdict.rule,
+                numbers=verdict.numbers,
+            ),
+            sync=True,
+        )
+        return self.apply(number)
+
+    def apply(self, number: int) -> Trial:
+        """Bring the branch where the decision wants it. Doing it twice does no harm.
+
+        Raises Protected when somebody else moved the branch.
+        """
+        session, state = self.session, self.session.state
+        trial = state.trials[number]
+        if trial.status == Status.KEEP:
+            self.move_branch(state.previous_incumbent, trial.commit)
+        session.append(Applied(n=number))
+        if number and number % PACK_EVERY == 0:
+            session.store.pack_refs()
+        trial = state.trials[number]
+        session.reporter.finished(trial, state)
+        return trial
+
+    def move_branch(self, old: str, new: str) -> None:
+        """Compare-and-swap the experiment's branch. Raises Protected when it is elsewhere."""
+        experiment, store = self.session.experiment, self.session.store
+        if store.move_ref(experiment.branch_ref, new, old or None):
+            return
+        found = store.resolve(experiment.branch_ref)
+        if found != new:
+            raise Protected(
+                f"The branch {experiment.branch} was moved by somebody else (expected "
+                f"{old[:10] or 'none'}, found {(found or 'none')[:10]}). Nothing was forced. Put it "
+                f"back with `git update-ref {experiment.branch_ref} {old or new}`, then run again."
+            )
+
+
+def _describe(snapshot: Snapshot) -> str:
+    return f"changed {_named(snapshot.changed)}" if snapshot.changed else ""
+
+
+def _named(paths: Sequence[str], limit: int = 5) -> str:
+    more = f" and {len(paths) - limit} more" if len(paths) > limit else ""
+    return ", ".join(paths[:limit]) + more

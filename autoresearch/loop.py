@@ -1,0 +1,263 @@
+"""The loop: ask for a change, store it, measure it, decide, apply; again until a limit is reached.
+
+Read this file first. `Loop.run` is one session's loop and `_attempt` is one trial, whose steps are
+in `lane.py`. Before the first one, `recovery.prepare` carries through what a crash left open.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from autoresearch import history, proposers, strategies
+from autoresearch.briefing import Briefer, Situation
+from autoresearch.config import Config
+from autoresearch.errors import ConfigError, Interrupted, KeptFailing
+from autoresearch.evaluation import base_environment
+from autoresearch.lane import Lane
+from autoresearch.limits import MAX_FAILURES_IN_A_ROW, Progress, budget_left, reason_to_stop
+from autoresearch.proposers import Context, ProposalFailed, Proposer, Request, SearchExhausted
+from autoresearch.records import Abandoned, Stopped, TrialStarted
+from autoresearch.recovery import interrupt, prepare
+from autoresearch.session import Session
+from autoresearch.trial import ORDINARY, Candidate, Status, Trial, Verdict
+
+STRATEGY = "greedy"
+MENDABLE = (Status.CRASH, Status.INVALID)  # what a proposer may try to mend
+
+
+@dataclass
+class Loop:
+    """One session's loop over one experiment.
+
+    `overridden` puts the command line over the config, each time that the file is read.
+    """
+
+    session: Session
+    overridden: Callable[[Config], Config]
+    is_single: bool = False
+
+    def __post_init__(self) -> None:
+        self._lane = Lane(self.session)
+        self._briefer = Briefer(self.session.experiment.directory, self.session.store.diff)
+        self._config_stamp = self._stamp()
+        self._started = time.monotonic()
+        self._trials = 0
+        self._failures = 0
+
+    def run(self) -> str:
+        """Run trials until a limit is reached; returns which.
+
+        Raises KeptFailing after five failures in a row, Interrupted when the user asks to end,
+        ConfigError or Protected when nothing can be measured (any more).
+        """
+        reason, exit_code = "an error of the tool", 1
+        try:
+            reason, exit_code = self._run(), 0
+        except (KeptFailing, Interrupted, ConfigError) as error:
+            reason, exit_code = str(error).partition("\n")[0], error.exit_code
+            raise
+        finally:
+            self.session.append(Stopped(reason=reason, exit_code=exit_code))
+        return reason
+
+    def _run(self) -> str:
+        self._rules = prepare(self._lane)
+        proposer = self._make_proposer()
+        while True:
+            if self._config_changed():
+                self._rules = prepare(self._lane)
+                proposer = self._make_proposer()
+            if reason := self._reason_to_stop():
+                return reason
+            self.session.check_disk()
+            try:
+                trial = self._attempt(proposer)
+            except SearchExhausted as exhausted:
+                return str(exhausted)
+            except ProposalFailed as failure:
+                if self.is_single:
+                    raise KeptFailing(f"No trial was made: {failure}.") from None
+                self._count_failure(f"no trial was made: {failure}")
+                continue
+            self.session.stop.raise_if_requested()
+            self._trials += 1
+            if trial.status in ORDINARY:
+                self._failures = 0
+            else:
+                self._count_failure(f"{trial.status}: {trial.reason}")
+
+    def _attempt(self, proposer: Proposer) -> Trial:
+        """One trial. Raises ProposalFailed or SearchExhausted when none came of it."""
+        session, state = self.session, self.session.state
+        number, parent = state.next_number, strategies.next_parent(STRATEGY, state)
+        session.workspace.lay_out(parent)
+        session.append(TrialStarted(n=number, parent=parent, proposer=proposer.name))
+        try:
+            candidate = self._propose(proposer, number, parent)
+        except (ProposalFailed, SearchExhausted) as failure:
+            if session.stop.requested:
+                return interrupt(self._lane, number, self._rules)
+            session.append(Abandoned(n=number, reason=str(failure)))
+            raise
+        verdict = self._judge(number, candidate)
+        for attempt in range(1, session.config.proposer.fix_attempts + 1):
+            if verdict.status not in MENDABLE or not proposer.can_fix or session.stop.requested:
+                break
+            mended = self._mend(proposer, number, candidate, verdict, attempt)
+            if mended is None:
+                break
+            candidate = mended
+            verdict = self._judge(number, candidate, attempt)
+        return self._lane.conclude(number, verdict)
+
+    def _propose(
+        self, proposer: Proposer, number: int, parent: str, attempt: int = 0, idea: str = ""
+    ) -> Candidate:
+        """Ask for a change, and store what then lies in the workspace."""
+        phase = "mending" if attempt else "proposing"
+        self.session.phase(number, phase, self.session.config.proposer.time_limit)
+        started = time.monotonic()
+        proposal = proposer.propose(self._request(number, parent, attempt))
+        seconds = round(time.monotonic() - started, 3)
+        snapshot = self.session.workspace.snapshot(self._rules)
+        candidate = self._lane.store(
+            number,
+            parent,
+            snapshot,
+            proposal.idea or idea,
+            proposer=proposer.name,
+            attempt=attempt,
+        )
+        if attempt == 0 or snapshot.changed:
+            self._lane.propose(
+                number,
+                candidate,
+                attempt=attempt,
+                parameters=proposal.parameters,
+                seconds=seconds,
+                cost_usd=proposal.cost_usd,
+            )
+        return candidate
+
+    def _mend(
+        self, proposer: Proposer, number: int, failed: Candidate, verdict: Verdict, attempt: int
+    ) -> Candidate | None:
+        """Give a failed candidate back to its proposer; None when nothing came of it."""
+        self._failed = replace(
+            self.session.state.trials[number], status=verdict.status, reason=verdict.reason
+        )
+        try:
+            mended = self._propose(proposer, number, failed.parent, attempt, failed.idea)
+        except (ProposalFailed, SearchExhausted):
+            return None
+        return mended if mended.changed else None
+
+    def _judge(self, number: int, candidate: Candidate, attempt: int = 0) -> Verdict:
+        objection = self._lane.objection(candidate)
+        if objection is not None:
+            return objection
+        try:
+            return self._lane.verdict(number, candidate.commit, candidate.tree, attempt)
+        except Interrupted:
+            return Verdict(status=Status.INTERRUPTED, reason="stopped before it was measured")
+
+    def _request(self, number: int, parent: str, attempt: int) -> Request:
+        session, config = self.session, self.session.config
+        directory = session.experiment.trial_directory(number)
+        suffix = f"-fix{attempt}" if attempt else ""
+        briefing = directory / f"briefing{suffix}"
+        program = session.experiment.program_path
+        self._briefer.write(
+            briefing,
+            Situation(
+                number=number,
+                attempt=attempt,
+                parent=parent,
+                state=session.state,
+                config=config,
+                frozen=self._rules.frozen.patterns,
+                program=program.read_text(errors="replace") if program.exists() else "",
+                budget_left=budget_left(config.limits, self._progress),
+                failure=self._failed if attempt else None,
+            ),
+        )
+        root = session.workspace.root
+        return Request(
+            number=number,
+            attempt=attempt,
+            workspace=root,
+            directory=root / config.directory,
+            briefing=briefing,
+            log=directory / f"proposer{suffix}.log",
+            parent=parent,
+            state=session.state,
+            environment={
+                **base_environment(),
+                "AUTORESEARCH_BRIEFING": str(briefing),
+                "AUTORESEARCH_TRIAL": str(number),
+                "AUTORESEARCH_ATTEMPT": str(attempt),
+                # The workspace is no repository; git must not find another one above it.
+                "GIT_CEILING_DIRECTORIES": str(root.parent),
+            },
+        )
+
+    @property
+    def _progress(self) -> Progress:
+        seconds = time.monotonic() - self._started
+        return Progress(trials=self._trials, seconds=seconds, is_single=self.is_single)
+
+    def _reason_to_stop(self) -> str:
+        config = self.session.config
+        return reason_to_stop(
+            config.limits, self._progress, self.session.state, config.evaluate.goal
+        )
+
+    def _count_failure(self, reason: str) -> None:
+        self.session.stop.raise_if_requested()
+        self._failures += 1
+        if self._failures >= MAX_FAILURES_IN_A_ROW:
+            number = max(self.session.state.trials, default=0)
+            raise KeptFailing(
+                f"Paused: {self._failures} failures in a row, the last one {reason}. "
+                f"Look at {self.session.experiment.trial_directory(number)}, then run again."
+            )
+        self.session.reporter.failed(reason)
+
+    def _make_proposer(self) -> Proposer:
+        session = self.session
+        files = session.experiment.files
+        return proposers.create(
+            session.config.proposer.use,
+            Context(
+                experiment_id=session.experiment.id,
+                config=session.config,
+                supervisor=session.supervisor,
+                store=session.store,
+                all_trials=lambda: history.read_all(files).finished,
+                is_stopping=session.stop,
+            ),
+        )
+
+    def _config_changed(self) -> bool:
+        """Whether the user edited the config; a broken one is said aloud and not used."""
+        stamp = self._stamp()
+        if stamp == self._config_stamp:
+            return False
+        self._config_stamp = stamp
+        try:
+            config = self.overridden(self.session.experiment.load_config())
+        except ConfigError as error:
+            self.session.reporter.say(f"Still using the config of before. {error}")
+            return False
+        if config == self.session.config:
+            return False
+        self.session.reporter.say("config.toml was changed: it counts from the next trial on.")
+        self.session.use_config(config)
+        return True
+
+    def _stamp(self) -> tuple[int, int]:
+        try:
+            status = self.session.experiment.config_path.stat()
+        except FileNotFoundError:
+            return 0, 0
+        return status.st_mtime_ns, status.st_size

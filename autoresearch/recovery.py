@@ -1,0 +1,101 @@
+"""Before the first trial of a session: recovery is replay.
+
+What a crash left open in the journal is carried through with the ordinary steps, so that it ends
+in exactly the old or the new state; then the baseline is made sure of.
+"""
+
+from autoresearch import baseline, git
+from autoresearch.errors import ConfigError, Protected
+from autoresearch.lane import Lane
+from autoresearch.session import Session
+from autoresearch.trial import Candidate, Status, Trial, Verdict
+from autoresearch.workspace import Rules
+
+
+def prepare(lane: Lane) -> Rules:
+    """Carry through what a crash left open, and have a baseline that is measured as it is now.
+
+    Raises ConfigError when the experiment cannot be measured, Protected when its branch is not
+    where the journal left it.
+    """
+    session, state = lane.session, lane.session.state
+    if missing := session.config.missing():
+        raise ConfigError(
+            f"Fill in {', '.join(missing)} in {session.experiment.config_path}, then run again."
+        )
+    source = state.baseline or git.head_commit(session.repository)
+    files = session.store.files(source)
+    rules = baseline.rules(session.config, files)
+    baseline.check_repository(session, files, rules)
+    _check_branch(session)
+    digest = baseline.digest_of(session, rules)
+    for trial in state.open_trials:
+        _carry_through(lane, trial, rules, is_comparable=digest == state.digest)
+    if state.incumbent_value is None:
+        commit = state.baseline if digest == state.digest else ""
+        probe = session.config.evaluate.probe
+        baseline.establish(lane, commit or baseline.store_baseline(session), rules, probe=probe)
+    elif digest != state.digest:
+        baseline.open_epoch(lane, rules, digest)
+    return rules
+
+
+def interrupt(lane: Lane, number: int, rules: Rules) -> Trial:
+    """End a trial whose proposer was stopped: what it had done so far is stored."""
+    session, trial = lane.session, lane.session.state.trials[number]
+    snapshot = session.workspace.snapshot(rules)
+    candidate = lane.store(number, trial.parent, snapshot, "", proposer=trial.proposer)
+    lane.propose(number, candidate)
+    reason = "stopped while its change was being made"
+    return lane.conclude(number, Verdict(status=Status.INTERRUPTED, reason=reason))
+
+
+def _carry_through(lane: Lane, trial: Trial, rules: Rules, *, is_comparable: bool) -> None:
+    """Go on with a trial where a crash of the tool left it."""
+    if trial.phase == "decided":
+        lane.apply(trial.number)
+    elif trial.number == 0:
+        baseline.give_up(lane.session, "the tool was ended")
+    elif trial.phase == "started":
+        interrupt(lane, trial.number, rules)
+    elif not is_comparable:
+        reason = "what decides a number was changed before it was measured"
+        lane.conclude(trial.number, Verdict(status=Status.INTERRUPTED, reason=reason))
+    else:
+        paths = [c.path for c in lane.session.store.changes(trial.parent, trial.commit)]
+        candidate = Candidate(
+            commit=trial.commit,
+            tree=trial.tree,
+            parent=trial.parent,
+            idea=trial.idea,
+            changed=tuple(paths),
+            dropped=trial.dropped,
+            frozen_touched=tuple(path for path in paths if rules.frozen.match(path)),
+            invalid=trial.invalid,
+        )
+        verdict = lane.objection(candidate) or lane.verdict(
+            trial.number, trial.commit, trial.tree, trial.attempt
+        )
+        lane.conclude(trial.number, verdict)
+
+
+def _check_branch(session: Session) -> None:
+    experiment, state = session.experiment, session.state
+    if places := git.branch_checkouts(session.repository, experiment.branch_ref):
+        raise Protected(
+            f"The branch {experiment.branch} is checked out in {places[0]}, where its moving "
+            "would change your files. Switch that checkout to another branch, then run again."
+        )
+    found = session.store.resolve(experiment.branch_ref)
+    if state.incumbent_value is None and state.epoch == 0 and found is not None:
+        raise Protected(
+            f"The branch {experiment.branch} exists already, but not its record. Rename it "
+            f"(`git branch -m {experiment.branch} NEW`) or delete it, then run again."
+        )
+    expected = {state.incumbent, state.previous_incumbent}
+    if state.incumbent and found not in expected:
+        raise Protected(
+            f"The branch {experiment.branch} was moved by somebody else. Nothing was forced. Put "
+            f"it back with `git update-ref {experiment.branch_ref} {state.incumbent}`, then run "
+            "again."
+        )
