@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoresearch import config as configs
-from autoresearch import evaluation, git
+from autoresearch import git
 from autoresearch.config import Config
+from autoresearch.diagnosis import likely_cause, unmeasurable
 from autoresearch.errors import ConfigError
 from autoresearch.git import GITLINK, Entry
-from autoresearch.lane import Lane
+from autoresearch.lane import VERDICTS, Lane
 from autoresearch.paths import Patterns
 from autoresearch.records import Abandoned, EpochOpened, Probed, Proposed, TrialStarted
 from autoresearch.session import Session
@@ -139,7 +140,7 @@ def establish(lane: Lane, baseline: str, found: Rules, *, probe: bool = True) ->
     session.append(Proposed(n=0, candidate=baseline, tree=tree, idea="baseline"), sync=True)
     verdict = lane.verdict(0, baseline, tree)
     if verdict.status != Status.KEEP:
-        raise _unmeasurable(session, verdict.status, verdict.reason)
+        raise unmeasurable(session, verdict.status, verdict.reason)
     first = session.state.trials[0].runs[-1]
     with session.machine(0):
         second = lane.measure(0, Role.CANDIDATE, baseline, tree, index=1)
@@ -170,10 +171,12 @@ def open_epoch(lane: Lane, found: Rules, digest: str) -> None:
     )
     baseline = _with_evaluator(session, state.baseline, found, "Baseline")
     is_first = state.incumbent == state.baseline
-    incumbent = baseline if is_first else _with_evaluator(
-        session, state.incumbent, found, "Incumbent", frozen_from=baseline
+    incumbent = (
+        baseline
+        if is_first
+        else _with_evaluator(session, state.incumbent, found, "Incumbent", frozen_from=baseline)
     )
-    values = []
+    values: list[float] = []
     with session.machine(state.incumbent_trial):
         for role, number, commit in (
             (Role.BASELINE, 0, baseline),
@@ -186,7 +189,7 @@ def open_epoch(lane: Lane, found: Rules, digest: str) -> None:
             run = lane.measure(number, role, commit, tree, index=0, epoch=epoch)
             session.stop.raise_if_requested()
             if run.status != RunStatus.MEASURED:
-                raise _unmeasurable(session, _status_of(run), run.reason, role)
+                raise unmeasurable(session, VERDICTS[run.status], run.reason, role)
             values.append(run.metrics[session.config.evaluate.metric])
     session.append(
         EpochOpened(
@@ -299,116 +302,6 @@ def _probe(lane: Lane, baseline: str, found: Rules, first: Run, second: Run) -> 
     if not is_measured:
         raise ConfigError(
             f"The target is not what is measured: with its files emptied, {metric} is still "
-            f"{value:.6g}. {_likely_cause(session)} (--no-probe skips this test.)"
+            f"{value:.6g}. {likely_cause(session)} (--no-probe skips this test.)"
         )
     return run
-
-
-def _likely_cause(session: Session) -> str:
-    root = str(session.repository.root)
-    command = session.config.evaluate.command
-    if root in command:
-        return (
-            f"The command names your own checkout ({root}): use paths relative to it, so that "
-            "each candidate is measured in a tree of its own."
-        )
-    if installed := _editable_install(session):
-        return (
-            f"A Python environment imports from your own checkout (an editable install, "
-            f"{installed}): put the tree first, for example "
-            f"`PYTHONPATH={'src' if (session.repository.root / 'src').is_dir() else '.'} {command}`."
-        )
-    return (
-        "Is the command using files outside the repository, an installed copy of the package, "
-        "or another file than the target?"
-    )
-
-
-def _editable_install(session: Session) -> str:
-    root = session.repository.root
-    environment = evaluation.base_environment().get("VIRTUAL_ENV", "")
-    places = [Path(environment)] if environment else []
-    places += [root / path for path in (".venv", "venv", *session.config.link)]
-    for word in session.config.evaluate.command.split():
-        if "/bin/" in word:
-            places.append(Path(root / word).parent.parent)
-    for place in places:
-        for pattern in ("*.pth", "__editable__*"):
-            for file in place.glob(f"lib/python*/site-packages/{pattern}"):
-                if str(root) in file.read_text(errors="replace"):
-                    return file.name
-    return ""
-
-
-def _status_of(run: Run) -> Status:
-    return Status.INTERRUPTED if run.status == RunStatus.CANCELLED else Status.CRASH
-
-
-def _unmeasurable(
-    session: Session, status: Status, reason: str, role: Role = Role.BASELINE
-) -> Exception:
-    """What to say, and what to do, when the unchanged code cannot be measured."""
-    session.stop.raise_if_requested()
-    experiment = session.experiment
-    number = session.state.incumbent_trial if role == Role.INCUMBENT else 0
-    logs = sorted(
-        experiment.trial_directory(number).rglob("*.log"), key=lambda path: path.stat().st_mtime
-    )
-    output = evaluation.tail(logs[-1]) if logs else ""
-    advice = _advice(session, status, output)
-    shown = f"\n--- last lines of its output ---\n{output}\n---" if output else " It printed nothing."
-    return ConfigError(f"The {role} cannot be measured: {reason}. {advice}{shown}")
-
-
-def _advice(session: Session, status: Status, output: str) -> str:
-    config = session.config
-    if absent := _absent_from_trees(session, output):
-        return (
-            f"Your checkout has {', '.join(absent)}, which git does not hold, so the tree that is "
-            f"measured has not: commit it, or name it with {' '.join(f'--link {p}' for p in absent)} "
-            "(`link` in config.toml)."
-        )
-    match status:
-        case Status.TIMEOUT:
-            return (
-                f"It gets {config.evaluate.hard_limit:g} s (--time-budget times stop_after): "
-                "give it more, or make it do less."
-            )
-        case Status.INVALID:
-            return "Print the metric, or name it with --metric, or find it with --pattern."
-        case Status.CHECK:
-            return "The unchanged code must pass its own checks."
-        case _:
-            return (
-                "Does the command work in a fresh clone of the repository? It runs in a copy that "
-                "has only what git holds; folders such as data or .venv are added with --link."
-            )
-
-
-def _absent_from_trees(session: Session, output: str) -> list[str]:
-    """Untracked or ignored paths of the checkout that the command or its output names."""
-    repository, config = session.repository, session.config
-    there = [*git.ignored_paths(repository), *git.uncommitted_paths(repository)]
-    text = f"{config.evaluate.command}\n{output}"
-    found = []
-    for path in there:
-        plain = path.rstrip("/")
-        if plain in config.link or plain.startswith(OWN_FOLDER) or "__pycache__" in plain:
-            continue
-        if not session.store.read_file(session.state.baseline or "HEAD", plain) and _names(
-            text, plain
-        ):
-            found.append(plain)
-    return found[:5]
-
-
-def _names(text: str, path: str) -> bool:
-    name = path.rpartition("/")[2]
-    return any(
-        f"{before}{wanted}{after}" in f" {text} "
-        for wanted in {path, name}
-        for before in " '\"/\n=("
-        for after in " '\"/\n:,)"
-    )
-
-

@@ -52,9 +52,7 @@ def _root(
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
-    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     if debug:
         os.environ["AUTORESEARCH_DEBUG"] = "1"
@@ -240,9 +238,7 @@ def log(
         Optional[str],  # noqa: UP045
         typer.Option(help="All experiments of this domain."),
     ] = None,
-    dashboard: Annotated[
-        bool, typer.Option("--dashboard", help="One row an experiment.")
-    ] = False,
+    dashboard: Annotated[bool, typer.Option("--dashboard", help="One row an experiment.")] = False,
     format: Annotated[
         str, typer.Option("--format", help="terminal, csv, markdown or json.")
     ] = "terminal",
@@ -430,7 +426,10 @@ def main() -> None:
 
 def _explained(error: OSError) -> tuple[str, int]:
     place = f" ({os.fsdecode(error.filename)})" if error.filename else ""
-    return f"{error.strerror or error}{place}. Nothing that was decided is lost.", Protected.exit_code
+    return (
+        f"{error.strerror or error}{place}. Nothing that was decided is lost.",
+        Protected.exit_code,
+    )
 
 
 def _end(message: str, exit_code: int) -> None:

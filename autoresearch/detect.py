@@ -13,10 +13,51 @@ _SCRIPT = re.compile(
     r"(?:.*/)?(?:evaluate|eval|bench|benchmark|bench_\w+|benchmark_\w+|\w+_bench|\w+_benchmark)"
     r"\.(?:py|sh|js|mjs|rb|pl)"
 )
-_RUNNERS = {".py": "python", ".sh": "sh", ".js": "node", ".mjs": "node", ".rb": "ruby", ".pl": "perl"}
-_SOURCE = frozenset(".py .c .cc .cpp .h .rs .go .js .ts .java .rb .jl .sh .sql .md .txt".split())
-_DATA = frozenset("data dataset datasets .venv venv env node_modules models weights target".split())
-_NOT_TARGETS = re.compile(r"(?:^|/)(?:tests?|docs?|\.github)/|(?:^|/)(?:setup|conftest)\.py$|README")
+_RUNNERS = {
+    ".py": "python",
+    ".sh": "sh",
+    ".js": "node",
+    ".mjs": "node",
+    ".rb": "ruby",
+    ".pl": "perl",
+}
+_SOURCE = frozenset(
+    [
+        ".py",
+        ".c",
+        ".cc",
+        ".cpp",
+        ".h",
+        ".rs",
+        ".go",
+        ".js",
+        ".ts",
+        ".java",
+        ".rb",
+        ".jl",
+        ".sh",
+        ".sql",
+        ".md",
+        ".txt",
+    ]
+)
+_DATA = frozenset(
+    [
+        "data",
+        "dataset",
+        "datasets",
+        ".venv",
+        "venv",
+        "env",
+        "node_modules",
+        "models",
+        "weights",
+        "target",
+    ]
+)
+_NOT_TARGETS = re.compile(
+    r"(?:^|/)(?:tests?|docs?|\.github)/|(?:^|/)(?:setup|conftest)\.py$|README"
+)
 _PRINTED = re.compile(r"""["'`]([A-Za-z_][A-Za-z0-9_.]*)\s*[:=]\s*["'`{%$]""")
 
 
@@ -68,7 +109,10 @@ def proposer(root: Path, files: Sequence[str], target: Sequence[str]) -> tuple[s
     if not _declares_parameters(root, files, target):
         return "manual", "you edit, it measures; --propose CMD has a command edit"
     if importlib.util.find_spec("optuna") is None:
-        return "manual", "the target declares parameters, but `pip install 'autoresearch[tune]'` is missing"
+        return (
+            "manual",
+            "the target declares parameters, but `pip install 'autoresearch[tune]'` is missing",
+        )
     return "tune", "the target declares parameters"
 
 

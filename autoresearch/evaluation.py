@@ -135,7 +135,9 @@ def _judge_outcome(
         is_timeout = outcome.status == "timeout"
         return (RunStatus.TIMEOUT if is_timeout else RunStatus.CRASH), reason, {}
     if reading.value is None:
-        hint = f" ({outcome.dropped_bytes} bytes of output left out)" if outcome.dropped_bytes else ""
+        hint = (
+            f" ({outcome.dropped_bytes} bytes of output left out)" if outcome.dropped_bytes else ""
+        )
         return RunStatus.INVALID, reading.reason + hint, reading.metrics
     return RunStatus.MEASURED, "", reading.metrics
 

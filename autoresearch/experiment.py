@@ -106,7 +106,7 @@ class Experiment:
 
     @property
     def own_files(self) -> list[Path]:
-        """The experiment's evaluator: what stands beside the config and is neither config nor record."""
+        """The experiment's evaluator: what is neither config nor record."""
         if not self.directory.is_dir():
             return []
         record = re.compile(
@@ -196,8 +196,10 @@ def repository_of(experiment: Experiment, config: Config, start: Path) -> git.Re
 def cache_root() -> Path:
     """Where trees and our git directories are: `$AUTORESEARCH_CACHE` or the user's cache."""
     chosen = os.environ.get("AUTORESEARCH_CACHE")
-    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path(
-        "autoresearch"
+    return (
+        Path(chosen).expanduser().absolute()
+        if chosen
+        else platformdirs.user_cache_path("autoresearch")
     )
 
 

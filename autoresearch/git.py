@@ -103,9 +103,7 @@ def find_repository(directory: Path) -> Repository:
     return Repository(
         root=Path(_ask(directory, "rev-parse", "--show-toplevel")),
         git_dir=Path(_ask(directory, "rev-parse", "--absolute-git-dir")),
-        common_dir=Path(
-            _ask(directory, "rev-parse", "--path-format=absolute", "--git-common-dir")
-        ),
+        common_dir=Path(_ask(directory, "rev-parse", "--path-format=absolute", "--git-common-dir")),
         object_format=_ask(directory, "rev-parse", "--show-object-format"),
         prefix=_ask(directory, "rev-parse", "--show-prefix"),
     )
@@ -223,9 +221,14 @@ class Store:
         for key in _CARRIED:
             answer = _ask_raw(root, "config", "--get", key)
             if answer.returncode == 0:
-                lines.append(f"\t{key.removeprefix('core.')} = {os.fsdecode(answer.stdout).strip()}")
+                lines.append(
+                    f"\t{key.removeprefix('core.')} = {os.fsdecode(answer.stdout).strip()}"
+                )
         home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "git"
-        for key, default in (("excludesFile", home / "ignore"), ("attributesFile", home / "attributes")):
+        for key, default in (
+            ("excludesFile", home / "ignore"),
+            ("attributesFile", home / "attributes"),
+        ):
             answer = _ask_raw(root, "config", "--type=path", "--get", f"core.{key}")
             source = Path(os.fsdecode(answer.stdout).rstrip("\n")) if answer.stdout else default
             if _copy_if_present(source, draft / "info" / key):
@@ -378,9 +381,7 @@ class Store:
         for head, path in zip(fields[::2], fields[1::2], strict=False):
             _, mode, _, object_id, status = head.decode().split()
             gone = status == "D"
-            found.append(
-                Change(os.fsdecode(path), "" if gone else mode, "" if gone else object_id)
-            )
+            found.append(Change(os.fsdecode(path), "" if gone else mode, "" if gone else object_id))
         return found
 
     def diff(self, old: str, new: str) -> str:
@@ -400,7 +401,7 @@ class Store:
         return _line(self._work("hash-object", "-w", "--no-filters", "--", str(path)))
 
     def merge_file(self, ours: Path, base: Path, theirs: Path) -> bool:
-        """Merge the difference from `base` to `theirs` into `ours`; False when there are conflicts."""
+        """Merge what changed from `base` to `theirs` into `ours`; False on conflicts."""
         answer = self._work(
             "merge-file", "-q", "-L", "yours", "-L", "before", "-L", "incumbent",
             str(ours), str(base), str(theirs), accept=tuple(range(128)),

@@ -14,10 +14,10 @@ from autoresearch.records import Applied, Decided, Proposed, RunFinished
 from autoresearch.session import Session
 from autoresearch.supervise import Outcome, wait
 from autoresearch.trial import Candidate, Role, Run, RunStatus, Status, Trial, Verdict
-from autoresearch.workspace import Snapshot
+from autoresearch.workspace import Rules, Snapshot
 
 PACK_EVERY = 100
-_VERDICTS = {
+VERDICTS = {
     RunStatus.CRASH: Status.CRASH,
     RunStatus.TIMEOUT: Status.TIMEOUT,
     RunStatus.INVALID: Status.INVALID,
@@ -64,6 +64,20 @@ class Lane:
             invalid=snapshot.invalid,
         )
 
+    def candidate_of(self, trial: Trial, rules: Rules) -> Candidate:
+        """A trial's candidate, from the record and the stored commit."""
+        paths = [change.path for change in self.session.store.changes(trial.parent, trial.commit)]
+        return Candidate(
+            commit=trial.commit,
+            tree=trial.tree,
+            parent=trial.parent,
+            idea=trial.idea,
+            changed=tuple(path for path in paths if not rules.frozen.match(path)),
+            dropped=trial.dropped,
+            frozen_touched=tuple(path for path in paths if rules.frozen.match(path)),
+            invalid=trial.invalid,
+        )
+
     def propose(self, number: int, candidate: Candidate, **details: object) -> None:
         """Write down that there is a candidate. From here on it is measured, whatever happens."""
         self.session.append(
@@ -100,9 +114,7 @@ class Lane:
         result = ""
         if trial is not None and trial.value is not None:
             result = f": {self.session.config.evaluate.metric} {trial.value:.6g}, {trial.status}"
-        return Verdict(
-            status=Status.DUPLICATE, reason=f"the same files as trial {earlier}{result}"
-        )
+        return Verdict(status=Status.DUPLICATE, reason=f"the same files as trial {earlier}{result}")
 
     def verdict(self, number: int, commit: str, tree: str, attempt: int = 0) -> Verdict:
         """Check and measure a candidate until the judge has seen enough."""
@@ -115,8 +127,8 @@ class Lane:
             while True:
                 # What was measured before a crash of the tool counts.
                 runs = session.state.trials[number].runs
-                if runs and runs[-1].status in _VERDICTS:
-                    return Verdict(status=_VERDICTS[runs[-1].status], reason=runs[-1].reason)
+                if runs and runs[-1].status in VERDICTS:
+                    return Verdict(status=VERDICTS[runs[-1].status], reason=runs[-1].reason)
                 step = judge.next_step(rule, self._evidence(runs))
                 match step:
                     case judge.Measure(role, index) if role == Role.CANDIDATE:
@@ -168,9 +180,7 @@ class Lane:
             "tool's own processes."
         )
 
-    def run_once(
-        self, name: str, commit: str, tree: str, seconds: float, number: int = 0
-    ) -> Run:
+    def run_once(self, name: str, commit: str, tree: str, seconds: float, number: int = 0) -> Run:
         """Run the evaluator once without writing it down, with logs in a folder of that name."""
         return self._run_once(number, Role.CANDIDATE, commit, tree, 0, 0, seconds, name)
 
@@ -292,8 +302,8 @@ class Lane:
         if found != new:
             raise Protected(
                 f"The branch {experiment.branch} was moved by somebody else (expected "
-                f"{old[:10] or 'none'}, found {(found or 'none')[:10]}). Nothing was forced. Put it "
-                f"back with `git update-ref {experiment.branch_ref} {old or new}`, then run again."
+                f"{old[:10] or 'none'}, found {(found or 'none')[:10]}). Nothing was forced. "
+                f"Put it back: `git update-ref {experiment.branch_ref} {old or new}`, then run again."
             )
 
 

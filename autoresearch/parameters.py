@@ -25,6 +25,7 @@ _UNSIGNED = r"(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _COMMENT = re.compile(r"(?P<opener><!--|/\*+|//+|#+|--+|;+|%+)[ \t]*tune:(?P<spec>.*)")
 _CLOSERS = {"/*": "*/", "<!": "-->"}
 _RANGE = re.compile(rf"([-+]?{_UNSIGNED})\s*\.\.\s*([-+]?{_UNSIGNED})(.*)")
+_LOOKS_DECLARED = re.compile(r"\.\.|\{|^[-+.\d]")
 _STEP = re.compile(rf"\bstep[ =]\s*({_UNSIGNED})")
 _CHOICE = re.compile(
     r"""\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^,]*?))\s*(?:,|$)"""
@@ -189,8 +190,8 @@ def _parse_line(path: str, number: int, line: str) -> Parameter | None:
     if code.lstrip().startswith(opener):
         return None  # the whole line is commented out
     code = re.split(rf"\s{re.escape(opener)}", code, maxsplit=1)[0]  # another comment before ours
-    if not code.strip() and not spec[:1].isdigit() and spec[:1] not in "-+.{":
-        return None  # prose, such as a heading in Markdown
+    if not _LOOKS_DECLARED.search(spec) and not re.search("[=:]", code):
+        return None  # prose: it tells people about such comments, or is a heading
     try:
         if not code.strip():
             raise ValueError("there is no value before the comment, on the same line")

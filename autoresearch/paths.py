@@ -14,7 +14,9 @@ class Patterns:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self.patterns = tuple(patterns)
-        self._expressions = [re.compile(_translate(pattern), re.DOTALL) for pattern in self.patterns]
+        self._expressions = [
+            re.compile(_translate(pattern), re.DOTALL) for pattern in self.patterns
+        ]
 
     def match(self, path: str) -> bool:
         """Whether any pattern means `path`."""

@@ -8,7 +8,7 @@ from autoresearch import baseline, git
 from autoresearch.errors import ConfigError, Protected
 from autoresearch.lane import Lane
 from autoresearch.session import Session
-from autoresearch.trial import Candidate, Status, Trial, Verdict
+from autoresearch.trial import Status, Trial, Verdict
 from autoresearch.workspace import Rules
 
 
@@ -62,17 +62,7 @@ def _carry_through(lane: Lane, trial: Trial, rules: Rules, *, is_comparable: boo
         reason = "what decides a number was changed before it was measured"
         lane.conclude(trial.number, Verdict(status=Status.INTERRUPTED, reason=reason))
     else:
-        paths = [c.path for c in lane.session.store.changes(trial.parent, trial.commit)]
-        candidate = Candidate(
-            commit=trial.commit,
-            tree=trial.tree,
-            parent=trial.parent,
-            idea=trial.idea,
-            changed=tuple(paths),
-            dropped=trial.dropped,
-            frozen_touched=tuple(path for path in paths if rules.frozen.match(path)),
-            invalid=trial.invalid,
-        )
+        candidate = lane.candidate_of(trial, rules)
         verdict = lane.objection(candidate) or lane.verdict(
             trial.number, trial.commit, trial.tree, trial.attempt
         )

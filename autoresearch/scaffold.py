@@ -53,8 +53,10 @@ def program_text(experiment: Experiment, answers: Answers) -> str:
     """The text of `program.md`."""
     template = (_domain_folder(experiment.domain) / "program.md.jinja").read_text("utf-8")
     targets = "\n".join(f"- `{pattern}`" for pattern in answers.target)
-    return _environment().from_string(template).render(
-        asdict(answers), title=experiment.id, target_list=targets or "- (see config.toml)"
+    return (
+        _environment()
+        .from_string(template)
+        .render(asdict(answers), title=experiment.id, target_list=targets or "- (see config.toml)")
     )
 
 

@@ -72,8 +72,7 @@ class State:
     def failures(self) -> int:
         """How many trials ended in crash, timeout or without a usable number."""
         return sum(
-            self.counts.get(status, 0)
-            for status in (Status.CRASH, Status.TIMEOUT, Status.INVALID)
+            self.counts.get(status, 0) for status in (Status.CRASH, Status.TIMEOUT, Status.INVALID)
         )
 
     def apply(self, record: Record) -> None:

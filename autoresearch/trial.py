@@ -23,9 +23,7 @@ class Status(StrEnum):
 
 
 # Verdicts that say something about an idea, or nothing about the set-up: they end no loop.
-ORDINARY = frozenset(
-    {Status.KEEP, Status.DISCARD, Status.GUARD, Status.CHECK, Status.INTERRUPTED}
-)
+ORDINARY = frozenset({Status.KEEP, Status.DISCARD, Status.GUARD, Status.CHECK, Status.INTERRUPTED})
 
 
 class RunStatus(StrEnum):

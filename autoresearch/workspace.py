@@ -18,9 +18,27 @@ from autoresearch.paths import Patterns
 MAX_FILE_BYTES = 50_000_000
 # Files that say what a project needs: when one changes, what `prepare` installed is stale.
 _MANIFESTS = frozenset(
-    "pyproject.toml setup.py setup.cfg requirements.txt uv.lock poetry.lock package.json "
-    "package-lock.json pnpm-lock.yaml yarn.lock Cargo.toml Cargo.lock go.mod go.sum Gemfile "
-    "Gemfile.lock CMakeLists.txt Makefile environment.yml".split()
+    [
+        "pyproject.toml",
+        "setup.py",
+        "setup.cfg",
+        "requirements.txt",
+        "uv.lock",
+        "poetry.lock",
+        "package.json",
+        "package-lock.json",
+        "pnpm-lock.yaml",
+        "yarn.lock",
+        "Cargo.toml",
+        "Cargo.lock",
+        "go.mod",
+        "go.sum",
+        "Gemfile",
+        "Gemfile.lock",
+        "CMakeLists.txt",
+        "Makefile",
+        "environment.yml",
+    ]
 )
 
 
@@ -87,7 +105,7 @@ class Tree:
         return take_snapshot(self._store, self.root, self._index, rules)
 
     def needs_preparing(self, command: str) -> str:
-        """The key to pass to `prepared` after running `command` here, "" when it is done already."""
+        """The key to pass to `prepared` after running `command`, "" when that is done."""
         entries = self._store.files(self._store.write_tree(self._index))
         parts = [command] + [
             f"{entry.path}\0{entry.object_id}"
@@ -137,7 +155,9 @@ def take_snapshot(
     """
     changed, dropped, frozen, problems = [], [], [], []
     for path in store.changed_paths(work_tree, index):
-        if path in skipped or path.startswith(".autoresearch/") and work_tree == store.repository.root:
+        if path in skipped or (
+            path.startswith(".autoresearch/") and work_tree == store.repository.root
+        ):
             continue
         plain = path.rstrip("/")
         if rules.frozen.match(plain):

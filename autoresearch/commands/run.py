@@ -87,7 +87,7 @@ def run(
     proposers.check(config.proposer.use)
     repository = places.repository_of(chosen, config, path)
     if dry_run:
-        _describe(chosen, config, is_loop=loop)
+        _describe(chosen, config)
         return 0
     if detach:
         return _start_in_background(chosen, as_json=as_json)
@@ -148,7 +148,9 @@ def _describe(experiment: Experiment, config: Config) -> None:
     """What a run would do."""
     state, goal = read_state(experiment.files), config.evaluate.goal
     limits = config.limits
-    until = "a limit or Ctrl-C" if not limits.max_experiments else f"{limits.max_experiments} trials"
+    until = (
+        "a limit or Ctrl-C" if not limits.max_experiments else f"{limits.max_experiments} trials"
+    )
     print(f"{experiment.id} would run until {until}. Nothing was done.")
     print(f"  target    {', '.join(config.target)}")
     print(f"  evaluate  {config.evaluate.command}")

@@ -47,7 +47,9 @@ def setup(path: Path, options: Options, answers: Answers) -> int:
     is_asking = sys.stdin.isatty() and sys.stdout.isatty() and not options.yes
     repository = _repository(path, is_asking=is_asking, yes=options.yes)
     git.head_commit(repository)
-    files = [entry for entry in git.tracked_paths(repository) if not entry.startswith(".autoresearch/")]
+    files = [
+        entry for entry in git.tracked_paths(repository) if not entry.startswith(".autoresearch/")
+    ]
     answers = _relative_to_root(answers, repository)
     domain = options.domain or (_ask_domain() if is_asking else "custom")
     places.check_name("domain", domain)
@@ -149,16 +151,23 @@ def _relative_to_root(answers: Answers, repository: git.Repository) -> Answers:
     prefix = repository.prefix
     if not prefix:
         return answers
-    moved = {
-        name: tuple(
-            prefix + pattern.removeprefix("./")
-            if not (repository.root / pattern).exists() or (repository.root / prefix / pattern).exists()
-            else pattern
-            for pattern in getattr(answers, name)
+    root = repository.root
+
+    def moved(patterns: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(
+            pattern
+            if (root / pattern).exists() and not (root / prefix / pattern).exists()
+            else prefix + pattern.removeprefix("./")
+            for pattern in patterns
         )
-        for name in ("target", "frozen", "link")
-    }
-    return replace(answers, directory=prefix.rstrip("/"), **moved)
+
+    return replace(
+        answers,
+        directory=prefix.rstrip("/"),
+        target=moved(answers.target),
+        frozen=moved(answers.frozen),
+        link=moved(answers.link),
+    )
 
 
 def _refuse_to_overwrite(experiment: Experiment, repository: git.Repository) -> None:
@@ -201,7 +210,11 @@ def _ask(answers: Answers, repository: git.Repository, files: Sequence[str]) -> 
         if likely:
             typer.echo(f"  (for example {', '.join(likely[:6])})")
         default = likely[0] if len(likely) == 1 else None
-        text = str(typer.prompt("Files that may be changed (patterns, with spaces between)", default=default))
+        text = str(
+            typer.prompt(
+                "Files that may be changed (patterns, with spaces between)", default=default
+            )
+        )
         given.target = tuple(text.split())
     if not given.metric:
         scripts = [path for path in files if path in given.command]
@@ -211,7 +224,10 @@ def _ask(answers: Answers, repository: git.Repository, files: Sequence[str]) -> 
             for name in detect.printed_metrics((repository.root / path).read_text(errors="replace"))
         ]
         given.metric = str(
-            typer.prompt("Metric (the NAME in the line `NAME: NUMBER`)", default=printed[0] if printed else None)
+            typer.prompt(
+                "Metric (the NAME in the line `NAME: NUMBER`)",
+                default=printed[0] if printed else None,
+            )
         )
     if given.direction == "":
         given.direction = str(
@@ -272,13 +288,16 @@ def _say_unmeasured(experiment: Experiment, missing: Sequence[str]) -> None:
 def _say_measured(experiment: Experiment, config: Config, established: Established) -> None:
     metric = config.evaluate.metric
     first = established.first.metrics[metric]
-    print(f"Baseline: {metric} {numbers.number(first)}, in {numbers.duration(established.first.seconds)}")
+    print(
+        f"Baseline: {metric} {numbers.number(first)}, in {numbers.duration(established.first.seconds)}"
+    )
     print(f"  Again: {_second(config, first, established.second)}")
     if established.probe is not None:
         print(f"  With the target emptied: {_probed(config, established.probe)}")
     use = config.proposer.use
-    print(f"  Isolation: none. Frozen files come from the baseline at each evaluation.")
-    print(f"Next: {experiment.program_path} tells the proposer ({use}) what you want. Then:")
+    print("  Isolation: none. Frozen files come from the baseline at each evaluation.")
+    print(f"Next: say what you want in {experiment.program_path} (the proposer, {use}, gets it).")
+    print("Then:")
     print("  autoresearch run --loop --max-experiments 50")
 
 
@@ -301,5 +320,3 @@ def _probed(config: Config, probe: Run) -> str:
         value = numbers.number(probe.metrics[config.evaluate.metric])
         return f"{value}. The target is what is measured."
     return f"{probe.reason}. The target is what is measured."
-
-

@@ -1,4 +1,4 @@
-"""What a person sees while trials run: a line for each finished one, and one for the one in flight."""
+"""What a person sees while trials run: a line for each that ended, one for what is in flight."""
 
 import json
 import os
@@ -95,6 +95,17 @@ class PlainReporter:
 
     def close(self) -> None:
         """Nothing to take down."""
+
+
+class QuietReporter(PlainReporter):
+    """For a caller that wants the result alone; notes go to the error output."""
+
+    def finished(self, trial: Trial, state: State) -> None:
+        """Nothing."""
+
+    def say(self, text: str) -> None:
+        """On the error output."""
+        print(text, file=sys.stderr)
 
 
 class JsonReporter(PlainReporter):
@@ -205,7 +216,9 @@ def trial_line(trial: Trial, state: State, goal: Goal) -> str:
     if trial.number > 0 and trial.value is not None and state.baseline_value is not None:
         change = numbers.percent(goal.gain_percent(state.baseline_value, trial.value))
     is_plain = trial.status in (Status.KEEP, Status.DISCARD)
-    text = trial.idea if is_plain else f"{trial.idea} ({trial.reason})" if trial.idea else trial.reason
+    text = (
+        trial.idea if is_plain else f"{trial.idea} ({trial.reason})" if trial.idea else trial.reason
+    )
     value = numbers.number(trial.value)
     return (
         f"{trial.number:>5}  {trial.status or '':<11}  {value:>10}  {change:>7}  "

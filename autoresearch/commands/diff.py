@@ -1,0 +1,34 @@
+"""`autoresearch diff`: what one trial changed, or how two differ."""
+
+from pathlib import Path
+
+from autoresearch.commands.changes import Changes, print_diff
+from autoresearch.commands.selection import find_trial, select
+from autoresearch.errors import UsageError
+from autoresearch.trial import Trial
+
+
+def diff(path: Path, experiment: str | None, a: str, b: str | None) -> int:
+    """Print the difference from trial `a` to trial `b`; of `a` to its parent without `b`."""
+    selection = select(path, experiment)
+    first = find_trial(selection, a)
+    if b is not None:
+        old, new = _commit(first), _commit(find_trial(selection, b))
+    elif first.number == 0:
+        raise UsageError(
+            "The baseline changed nothing: name what to compare it with, as in "
+            "`autoresearch diff baseline best`."
+        )
+    else:
+        old, new = first.parent, _commit(first)
+    print_diff(Changes(selection, path).diff(old, new))
+    return 0
+
+
+def _commit(trial: Trial) -> str:
+    if not trial.commit:
+        how = trial.status or "not finished"
+        raise UsageError(
+            f"Trial {trial.number} ({how}) has no commit: there is nothing to compare."
+        )
+    return trial.commit
