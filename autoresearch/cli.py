@@ -1,5 +1,6 @@
 """The Typer app: declares commands and options; imports a command's body only when it is called."""
 
+import io
 import os
 import sys
 import traceback
@@ -405,6 +406,9 @@ def demo(
 
 def main() -> None:
     """Run the command line; errors become one sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a path need not be UTF-8, nor the locale
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except AutoresearchError as error:

@@ -68,7 +68,7 @@ def unmeasurable(
 
 def _advice(session: Session, status: Status, output: str) -> str:
     config = session.config
-    if absent := _absent_from_trees(session, output):
+    if absent := absent_from_trees(session, output):
         options = " ".join(f"--link {path}" for path in absent)
         return (
             f"Your checkout has {', '.join(absent)}, which git does not hold, so the tree that is "
@@ -91,7 +91,7 @@ def _advice(session: Session, status: Status, output: str) -> str:
             )
 
 
-def _absent_from_trees(session: Session, output: str) -> list[str]:
+def absent_from_trees(session: Session, output: str) -> list[str]:
     """Untracked or ignored paths of the checkout that the command or its output names."""
     repository, config = session.repository, session.config
     there = [*git.ignored_paths(repository), *git.uncommitted_paths(repository)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from autoresearch import evaluation, judge
 from autoresearch.errors import Protected
 from autoresearch.evaluation import Job
+from autoresearch.paths import readable
 from autoresearch.records import Applied, Decided, Proposed, RunFinished
 from autoresearch.session import Session
 from autoresearch.supervise import Outcome, wait
@@ -44,6 +45,7 @@ class Lane:
     ) -> Candidate:
         """Make what was proposed a commit under a ref, so that nothing can lose it."""
         experiment, store = self.session.experiment, self.session.store
+        idea = readable(idea) or _describe(snapshot)
         commit = parent
         if snapshot.changed or snapshot.frozen_touched:
             message = (
@@ -57,11 +59,11 @@ class Lane:
             commit=commit,
             tree=snapshot.tree,
             parent=parent,
-            idea=idea or _describe(snapshot),
+            idea=idea,
             changed=snapshot.changed,
-            dropped=snapshot.dropped,
+            dropped=tuple(map(readable, snapshot.dropped)),
             frozen_touched=snapshot.frozen_touched,
-            invalid=snapshot.invalid,
+            invalid=readable(snapshot.invalid),
         )
 
     def candidate_of(self, trial: Trial, rules: Rules) -> Candidate:
@@ -313,4 +315,4 @@ def _describe(snapshot: Snapshot) -> str:
 
 def _named(paths: Sequence[str], limit: int = 5) -> str:
     more = f" and {len(paths) - limit} more" if len(paths) > limit else ""
-    return ", ".join(paths[:limit]) + more
+    return ", ".join(map(readable, paths[:limit])) + more

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from autoresearch import history, proposers, strategies
 from autoresearch.briefing import Briefer, Situation
 from autoresearch.config import Config
-from autoresearch.errors import ConfigError, Interrupted, KeptFailing
+from autoresearch.errors import AutoresearchError, ConfigError, Interrupted, KeptFailing
 from autoresearch.evaluation import base_environment
 from autoresearch.lane import Lane
 from autoresearch.limits import MAX_FAILURES_IN_A_ROW, Progress, budget_left, reason_to_stop
@@ -53,7 +53,7 @@ class Loop:
         reason, exit_code = "an error of the tool", 1
         try:
             reason, exit_code = self._run(), 0
-        except (KeptFailing, Interrupted, ConfigError) as error:
+        except AutoresearchError as error:
             reason, exit_code = str(error).partition("\n")[0], error.exit_code
             raise
         finally:

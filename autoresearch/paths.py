@@ -32,6 +32,11 @@ class Patterns:
         ]
 
 
+def readable(path: str) -> str:
+    """`path` for people and records: bytes that are not UTF-8 are written out."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 @lru_cache
 def _translate(pattern: str) -> str:
     pattern = pattern.removeprefix("./").rstrip("/")

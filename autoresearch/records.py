@@ -48,7 +48,7 @@ class Probed:
     """The evaluator ran once with the target emptied: is the target what is measured?"""
 
     type: Literal["probe"] = "probe"
-    value: float | None
+    value: float | None = None
     target_is_measured: bool
     at: float = 0.0
 

@@ -1,5 +1,8 @@
 """`autoresearch status`: what is going on, how far it has come, and what to do next."""
 
+import shutil
+import sys
+import textwrap
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -149,15 +152,30 @@ def _lines(standing: _Standing, now: float) -> list[str]:
             ("Left open", _left_open(standing.open_trial)),
         ]
     facts.append(("Next", standing.next_step))
-    return [
-        f"{label(standing.experiment)}: {'running' if standing.running else report.activity}",
-        *(f"  {name:<9}  {text}" for name, text in facts if text),
-    ]
+    lines = [f"{label(standing.experiment)}: {'running' if standing.running else 'not running'}"]
+    for name, text in facts:
+        lines += _fact(name, text) if text else []
+    return lines
+
+
+def _fact(name: str, text: str) -> list[str]:
+    """One fact, on a terminal continued under itself."""
+    first = f"  {name:<9}  "
+    if not sys.stdout.isatty():
+        return [first + text]
+    return textwrap.wrap(
+        text,
+        max(40, shutil.get_terminal_size().columns - 1),
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _run(running: Runner | None, now: float) -> str:
     if running is None:
-        return "none is going on"
+        return ""
     where = ", in the background" if running.detached else ""
     since = numbers.duration(now - running.started_at)
     return f"process {running.pid}{where}, since {numbers.moment(running.started_at)} ({since})"

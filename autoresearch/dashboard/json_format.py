@@ -45,6 +45,7 @@ def summary(report: ExperimentReport) -> dict[str, Any]:
         "baseline": report.baseline_value,
         "best": report.best_value,
         "best_trial": report.best_trial,
+        "best_idea": report.best_idea or None,
         "change_percent": report.change_percent,
         "cost_usd": report.cost_usd,
     }

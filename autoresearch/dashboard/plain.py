@@ -34,7 +34,7 @@ def dashboard(reports: Sequence[ExperimentReport]) -> str:
 
 def header(report: ExperimentReport) -> list[str]:
     """The lines above the trials."""
-    lines = [report.id if report.scope == "project" else f"{report.scope}:{report.id}"]
+    lines = [f"{report.place}/{report.name} ({report.activity}{_cost(report)})"]
     if report.goal:
         lines.append(f"  Goal    {one_line(report.goal)}")
     lines += [
@@ -42,7 +42,7 @@ def header(report: ExperimentReport) -> list[str]:
         f"  Metric  {one_line(report.metric) or numbers.NONE}, {report.direction}",
         f"  Branch  {report.branch}",
         "",
-        f"{counted(report)} ({report.activity}{_cost(report)})",
+        counted(report),
     ]
     if report.baseline_value is not None:
         lines.append(progress(report))
@@ -54,10 +54,10 @@ def progress(report: ExperimentReport) -> str:
     first, last = numbers.column((report.baseline_value, report.best_value))
     if not report.best_trial:
         return f"Baseline {first}, nothing better yet"
-    change = (
-        f" ({numbers.percent(report.change_percent)})" if report.change_percent is not None else ""
-    )
-    return f"Baseline {first} -> Best {last}{change}, trial {report.best_trial}"
+    change = numbers.percent(report.change_percent)
+    gain = "" if report.change_percent is None else f" ({change})"
+    idea = f": {shorten(one_line(report.best_idea), _LONGEST)}" if report.best_idea else ""
+    return f"Baseline {first} -> Best {last}{gain}, trial {report.best_trial}{idea}"
 
 
 def footer(report: ExperimentReport) -> list[str]:
@@ -67,7 +67,7 @@ def footer(report: ExperimentReport) -> list[str]:
         lines.append(f"No trials yet. {report.next_step}")
     elif len(report.trials) < report.rows:
         shown = f"{len(report.trials)} of {report.rows} rows are shown"
-        lines += ["", f"{shown}; `autoresearch log -e {report.id} -n 0` shows all."]
+        lines += ["", f"{shown}: -n 0 shows all, --status keep what was kept."]
     if any(trial.epoch < report.epoch for trial in report.trials):
         lines.append(
             "Rows without a change were measured before the evaluation was changed: "

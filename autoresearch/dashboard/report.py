@@ -10,6 +10,20 @@ from autoresearch.state import State
 from autoresearch.trial import Status, Trial
 
 FAILURES = frozenset({Status.CRASH, Status.TIMEOUT, Status.INVALID})
+_IN_WORDS = {
+    Status.KEEP: "kept",
+    Status.DISCARD: "discarded",
+    Status.CRASH: "crashed",
+    Status.TIMEOUT: "timed out",
+    Status.INVALID: "invalid",
+    Status.CHECK: "failed a check",
+    Status.GUARD: "failed a guard",
+    Status.TAMPERED: "tampered",
+    Status.NO_CHANGE: "without change",
+    Status.DUPLICATE: "duplicate",
+    Status.SKIP: "skipped",
+    Status.INTERRUPTED: "interrupted",
+}
 _ACTIVE_SECONDS = 3600
 _PAUSED_SECONDS = 24 * 3600
 
@@ -29,6 +43,7 @@ class ExperimentReport:
     baseline_value: float | None = None
     best_value: float | None = None
     best_trial: int | None = None
+    best_idea: str = ""  # empty also when the trial is an old one that is not at hand
     change_percent: float | None = None  # of the best against the baseline; positive is better
     counts: Mapping[str, int] = field(default_factory=dict)  # by status
     activity: str = "idle"  # active | paused | done | idle | error
@@ -83,6 +98,7 @@ def build(
     """The report of one experiment that shows `trials`. `now` is seconds since the epoch."""
     goal = config.evaluate.goal
     baseline, best = state.baseline_value, state.incumbent_value
+    best_trial = state.trials.get(state.incumbent_trial)
     return ExperimentReport(
         domain=experiment.domain,
         name=experiment.name,
@@ -95,6 +111,7 @@ def build(
         baseline_value=baseline,
         best_value=best,
         best_trial=None if best is None else state.incumbent_trial,
+        best_idea=best_trial.idea if best_trial else "",
         change_percent=_change(goal, baseline, best),
         counts=dict(state.counts),
         activity=_activity(state, now, is_running),
@@ -153,10 +170,9 @@ def describe(trial: Trial) -> str:
 
 
 def counted(report: ExperimentReport) -> str:
-    """The trials by status: `12 trials: 3 kept, 8 discarded, 1 crash`."""
-    words = {Status.KEEP: "kept", Status.DISCARD: "discarded", Status.NO_CHANGE: "without change"}
+    """The trials by status: `12 trials: 3 kept, 8 discarded, 1 crashed`."""
     parts = [
-        f"{report.counts[status]} {words.get(status, status)}"
+        f"{report.counts[status]} {_IN_WORDS[status]}"
         for status in Status
         if report.counts.get(status)
     ]
