@@ -216,7 +216,8 @@ def _named_in(command: str, config: Config, paths: set[str]) -> Iterable[str]:
         words = command.split()
     prefix = f"{config.directory.strip('/')}/" if config.directory.strip("/.") else ""
     for position, word in enumerate(words):
-        candidates = [prefix + part.removeprefix("./") for part in (word, word.partition("=")[2])]
+        parts = [word.removeprefix("./"), word.partition("=")[2].removeprefix("./")]
+        candidates = [prefix + part for part in parts if part]
         if position and words[position - 1] == "-m":
             module = prefix + word.replace(".", "/")
             candidates += [f"{module}.py", f"{module}/__main__.py"]
@@ -225,7 +226,7 @@ def _named_in(command: str, config: Config, paths: set[str]) -> Iterable[str]:
         for candidate in candidates:
             if candidate in paths:
                 yield candidate
-            elif candidate and any(path.startswith(f"{candidate.rstrip('/')}/") for path in paths):
+            elif any(path.startswith(f"{candidate.rstrip('/')}/") for path in paths):
                 yield f"{candidate.rstrip('/')}/**"
 
 

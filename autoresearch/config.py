@@ -14,13 +14,21 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from autoresearch.errors import ConfigError
 from autoresearch.goal import Goal
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([smhd])", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
 
 # Keys that DESIGN.md names and that come with later versions.
 _NOT_YET = {
@@ -34,11 +42,22 @@ _NOT_YET = {
     ("hooks",): "hooks are not part of this version",
 }
 
+# What pydantic says in Python's words.
+_IN_WORDS = {
+    "tuple_type": 'must be a list, such as ["a", "b"]',
+    "model_type": "must be a table",
+    "string_type": "must be text in quotes",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+}
+
 
 def parse_duration(value: object) -> float:
-    """Seconds in `"90s"`, `"5m"`, `"1h30m"`; a bare number is minutes. `""` is 0: no limit.
+    """Seconds in `"90s"`, `"5m"`, `"1h30m"`; a bare number is minutes. `""` and 0: no limit.
 
-    Raises ValueError for anything that is not a finite number above zero.
+    Raises ValueError for anything that is not a finite number, zero or above.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("must be a duration such as 90s, 5m or 1h30m")
@@ -47,35 +66,36 @@ def parse_duration(value: object) -> float:
         if text == "":
             return 0.0
         if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
-            return _positive(float(text) * 60)
+            return _finite(float(text) * 60)
         parts = list(_PART.finditer(text))
         if not parts or "".join(part.group() for part in parts) != text:
             raise ValueError(f"{value!r} is not a duration such as 90s, 5m or 1h30m")
-        return _positive(sum(float(part[1]) * _UNITS[part[2]] for part in parts))
-    return _positive(float(value) * 60)
+        return _finite(sum(float(part[1]) * _UNITS[part[2]] for part in parts))
+    return _finite(_float(value) * 60)
 
 
-def _positive(seconds: float) -> float:
-    if not math.isfinite(seconds) or seconds <= 0:
-        raise ValueError("must be a duration above zero")
+def _finite(seconds: float) -> float:
+    if not math.isfinite(seconds) or seconds < 0:
+        raise ValueError("must be a duration: not negative, not infinite")
     return seconds
+
+
+def _float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # an integer of more than 308 digits
+        return math.inf
 
 
 def _direction(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("must be lower, higher, or a number to get close to")
-    if isinstance(value, int | float) and math.isfinite(value):
+    if isinstance(value, str) and value.strip() in ("lower", "higher"):
+        return value.strip()
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value)
+    if isinstance(value, int | float) and math.isfinite(_float(value)):
         return float(value)
-    if isinstance(value, str):
-        text = value.strip()
-        if text in ("lower", "higher"):
-            return text
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if math.isfinite(number):
-            return number
     raise ValueError("must be lower, higher, or a number to get close to")
 
 
@@ -86,9 +106,29 @@ def _no_nul(value: object) -> object:
 
 
 def _relative(value: object) -> object:
-    if isinstance(value, str) and (value.startswith("/") or ".." in value.split("/")):
-        raise ValueError(f"{value!r} must be a path inside the repository, without ..")
+    if not isinstance(value, str):
+        return value
+    if value.startswith("/") or ".." in value.split("/"):
+        raise ValueError("must be a path inside the repository, without ..")
+    while value.startswith("./"):  # git names paths without it
+        value = value.removeprefix("./").lstrip("/") or "."
     return _no_nul(value)
+
+
+def _not_empty(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty: write . for the whole repository")
+    return value
+
+
+def _one_group(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from error
+    if pattern and groups != 1:
+        raise ValueError("must have exactly one group: the number")
+    return pattern
 
 
 def _optional_number(value: object) -> object:
@@ -96,8 +136,12 @@ def _optional_number(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_no_nul)]
+Flag = Annotated[bool, Field(strict=True)]
+Number = Annotated[float, Field(strict=True)]
 RepositoryPath = Annotated[str, BeforeValidator(_relative)]
-Duration = Annotated[float, BeforeValidator(parse_duration)]
+Paths = tuple[Annotated[RepositoryPath, AfterValidator(_not_empty)], ...]
+Limit = Annotated[float, BeforeValidator(parse_duration)]
+Duration = Annotated[Limit, Field(gt=0)]
 Direction = Annotated[str | float, BeforeValidator(_direction)]
 Count = Annotated[int, Field(ge=0, strict=True)]
 
@@ -112,13 +156,13 @@ class Evaluate(_Table):
     command: Text = ""
     metric: Text = ""
     direction: Direction = "lower"
-    pattern: Text = ""
+    pattern: Annotated[Text, AfterValidator(_one_group)] = ""
     time_budget: Duration = 300.0
-    stop_after: Annotated[float, Field(ge=1.0)] = 2.5
+    stop_after: Annotated[Number, Field(ge=1.0)] = 2.5
     prepare: Text = ""
-    network: bool = False
-    strict_metric: bool = False
-    probe: bool = True
+    network: Flag = False
+    strict_metric: Flag = False
+    probe: Flag = True
 
     @property
     def hard_limit(self) -> float:
@@ -129,17 +173,6 @@ class Evaluate(_Table):
     def goal(self) -> Goal:
         """The metric and its direction."""
         return Goal(self.metric, self.direction)
-
-    @model_validator(mode="after")
-    def _pattern_has_one_group(self) -> "Evaluate":
-        if self.pattern:
-            try:
-                groups = re.compile(self.pattern).groups
-            except re.error as error:
-                raise ValueError(f"pattern is not a regular expression: {error}") from error
-            if groups != 1:
-                raise ValueError("pattern must have exactly one group: the number")
-        return self
 
 
 class Check(_Table):
@@ -168,10 +201,10 @@ class Limits(_Table):
     """`[limits]`: when a loop ends. Zero or empty: no limit."""
 
     max_experiments: Count = 0
-    max_time: Duration = 0.0
-    max_cost_usd: Annotated[float, Field(ge=0)] = 0.0
+    max_time: Limit = 0.0
+    max_cost_usd: Annotated[Number, Field(ge=0)] = 0.0
     patience: Count = 0
-    until: Annotated[float | None, BeforeValidator(_optional_number)] = None
+    until: Annotated[Number | None, BeforeValidator(_optional_number)] = None
 
 
 class Config(_Table):
@@ -180,11 +213,11 @@ class Config(_Table):
     goal: Text = ""
     repo: Text = ""  # user scope only: the repository
     directory: RepositoryPath = ""  # where commands run, relative to the repository's root
-    target: tuple[RepositoryPath, ...] = ()
-    frozen: tuple[RepositoryPath, ...] = ()
-    link: tuple[RepositoryPath, ...] = ()
-    keep: tuple[RepositoryPath, ...] = ()
-    share_machine: bool = False
+    target: Paths = ()
+    frozen: Paths = ()
+    link: Paths = ()
+    keep: Paths = ()
+    share_machine: Flag = False
     evaluate: Evaluate = Evaluate()
     checks: tuple[Check, ...] = ()
     judge: Judge = Judge()
@@ -222,14 +255,16 @@ def digest(content: dict[str, Any]) -> str:
 def load(path: Path) -> Config:
     """Read and validate one config file. Raises ConfigError with the file and the key."""
     try:
-        content = path.read_bytes().decode("utf-8")
+        content = path.read_bytes().decode("utf-8-sig")  # some editors write a mark first
     except FileNotFoundError:
         raise ConfigError(f"There is no {path}. `autoresearch setup` makes one.") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
     try:
         table = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and an integer of thousands of digits
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
     return validate(table, str(path))
 
@@ -253,17 +288,21 @@ def _refuse_later_features(table: dict[str, Any], source: str) -> None:
 
 
 def _explain(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    location = [str(part) for part in problem["loc"] if part != "float"]
-    key = ".".join(location)
+    problems = error.errors()
+    # A misspelt key first: it often explains why another one is missing.
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    location = [str(part) for part in problem["loc"]]
+    key, given = ".".join(location), problem["input"]
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(location[-1], _known_keys(location[:-1]), n=1, cutoff=0.4)
         hint = f" Did you mean `{near[0]}`?" if near else ""
         return f"there is no key `{key}`.{hint}"
     if (key, problem["type"]) == ("judge.rule", "literal_error"):
-        return f"`judge.rule` must be greedy, not {problem['input']!r}: the others come later."
-    text = problem["msg"].removeprefix("Value error, ")
-    return f"`{key}` {text[0].lower()}{text[1:]} (it is {problem['input']!r})."
+        return f"`judge.rule` must be greedy, not {given!r}: the others come later."
+    if problem["type"] == "missing":
+        return f"`{key}` is missing."
+    text = _IN_WORDS.get(problem["type"]) or re.sub("^(Value error, |Input )", "", problem["msg"])
+    return f"`{key}` {text[0].lower()}{text[1:]} (it is {repr(given)[:100]})."
 
 
 def _known_keys(table: list[str]) -> list[str]:

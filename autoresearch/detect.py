@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,10 +66,16 @@ def evaluation_commands(files: Sequence[str]) -> list[str]:
     """Commands that look like evaluations, the likeliest first."""
     scripts = [path for path in files if _SCRIPT.fullmatch(path)]
     scripts.sort(key=lambda path: ("eval" not in path, path.count("/"), path))
-    found = [f"{_RUNNERS[Path(path).suffix]} {path}" for path in scripts]
+    found = [f"{_runner(path)} {path}" for path in scripts]
     if "Makefile" in files and not found:
         found.append("make bench")
     return found
+
+
+def _runner(path: str) -> str:
+    runner = _RUNNERS[Path(path).suffix]
+    is_missing = runner == "python" and shutil.which("python") is None
+    return "python3" if is_missing else runner
 
 
 def printed_metrics(text: str) -> list[str]:

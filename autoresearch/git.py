@@ -451,9 +451,11 @@ class Store:
             self._refs("update-ref", "--stdin", stdin=commands)
 
     def pack_refs(self) -> None:
-        """Store loose refs in one file. It changes no ref's value."""
+        """Store our loose refs in one file. It changes no ref's value."""
         self._packing.touch()
-        self._refs("pack-refs", "--all", accept=(0, 1, 128))
+        ours = self._refs("pack-refs", "--include=refs/autoresearch/*", accept=(0, 1, 128, 129))
+        if ours.returncode == 129:  # git before 2.42 can only pack all
+            self._refs("pack-refs", "--all", accept=(0, 1, 128))
         self._packing.unlink()
 
     def clear_stale_locks(self, refs: str, branch_ref: str) -> None:

@@ -4,8 +4,10 @@ Reading is quick however long the journal is: a summary of the state stands besi
 what came after the summary is read. The summary can be deleted at any time.
 """
 
+import contextlib
 import json
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from autoresearch import results
@@ -29,6 +31,16 @@ class Files:
     summary: Path
 
 
+@dataclass(frozen=True)
+class _Summary:
+    """A state, and how much of which journal it adds up from."""
+
+    offset: int = 0
+    checksum: int = 0  # of the journal's first `offset` bytes
+    seal: str = ""  # of the last line in them
+    state: State = field(default_factory=State)
+
+
 class History:
     """One experiment's record, open for appending. The caller holds the experiment's lock."""
 
@@ -36,10 +48,10 @@ class History:
         self._files = files
         self._journal = Journal(files.journal)
         self._journal.cut_torn_line()
-        start, checksum, state = _read_summary(files.summary)
-        if self._journal.checksum(start) != checksum:
-            start, state = 0, State()
-        self.state = state
+        summary = _read_summary(files.summary)
+        if self._journal.checksum(summary.offset) != summary.checksum:
+            summary = _Summary()
+        start, self.state = summary.offset, summary.state
         self._since_summary = 0
         self._total = 0
         for line in self._journal.read(start):
@@ -47,7 +59,10 @@ class History:
             self._since_summary += 1
         self._total = self._since_summary + start // 300  # a line is about 300 bytes
         self._checksum = self._journal.checksum(None)
-        results.catch_up(files.results, _applied(self.state))
+        if files.results.exists():
+            results.catch_up(files.results, _applied(self.state))
+        elif self.state.trials:
+            results.rebuild(files.results, _applied(read_all(files)))
 
     def append(self, record: Record, *, sync: bool = False) -> None:
         """Write `record`, take it into account, and add a row to results.tsv when a trial ended.
@@ -66,9 +81,17 @@ class History:
     def write_summary(self) -> None:
         """Store the state, so that the next start reads only what comes after."""
         fresh = self._files.summary.with_name(f"{self._files.summary.name}.new")
-        head = json.dumps({"offset": self._journal.end, "checksum": self._checksum})
-        fresh.write_text(f"{head}\n{self.state.to_json()}\n", encoding="utf-8")
-        fresh.replace(self._files.summary)
+        end = self._journal.end
+        seal = self._journal.seal_before(end)
+        head = json.dumps({"offset": end, "checksum": self._checksum, "seal": seal})
+        content = f"{head}\n{self.state.to_json()}\n"
+        try:
+            fresh.write_text(f"{content}{_checksum(content)}\n", encoding="utf-8")
+            fresh.replace(self._files.summary)
+        except OSError:  # it is only a shortcut: a full disk must not hide why a run ends
+            with contextlib.suppress(OSError):
+                fresh.unlink(missing_ok=True)
+            return
         self._since_summary = 0
 
     def close(self) -> None:
@@ -80,12 +103,12 @@ class History:
 
 def read_state(files: Files) -> State:
     """Where an experiment stands now, without a lock and without writing anything."""
-    start, _, state = _read_summary(files.summary)
-    if start > _size(files.journal):
-        start, state = 0, State()
-    for line in Journal(files.journal).read(start):
-        state.apply(line.record)
-    return state
+    journal, summary = Journal(files.journal), _read_summary(files.summary)
+    if journal.seal_before(summary.offset) != summary.seal:
+        summary = _Summary()  # of another journal
+    for line in journal.read(summary.offset):
+        summary.state.apply(line.record)
+    return summary.state
 
 
 def read_all(files: Files) -> State:
@@ -111,15 +134,17 @@ def _applied(state: State) -> list[Trial]:
     return [trial for trial in state.finished if trial.phase == "applied"]
 
 
-def _read_summary(path: Path) -> tuple[int, int, State]:
-    """Offset and checksum of the journal's part that the summary covers, and the summary."""
+def _read_summary(path: Path) -> _Summary:
+    """The summary that is stored, or an empty one."""
     try:
-        head, body = path.read_text(encoding="utf-8").split("\n", 1)
-        position = json.loads(head)
-        return position["offset"], position["checksum"], State.from_json(body)
+        content, checksum, _ = path.read_text(encoding="utf-8").rsplit("\n", 2)
+        if checksum != _checksum(f"{content}\n"):
+            return _Summary()
+        head, body = content.split("\n", 1)
+        return _Summary(**json.loads(head), state=State.from_json(body))
     except (OSError, ValueError, KeyError, TypeError):
-        return 0, 0, State()  # it is only a shortcut: without it the journal is read
+        return _Summary()  # it is only a shortcut: without it the journal is read
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"

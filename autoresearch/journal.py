@@ -4,6 +4,7 @@ A line is one JSON object whose last key, `crc`, is the CRC-32 of the bytes befo
 line is what a crash leaves: it is cut. A damaged line in the middle is refused.
 """
 
+import contextlib
 import os
 import time
 import zlib
@@ -86,6 +87,18 @@ class Journal:
                 length = None if length is None else length - len(chunk)
         return value
 
+    def seal_before(self, offset: int) -> str:
+        """The checksum of the line that ends at byte `offset`: it tells one journal from another.
+
+        Empty when no line ends there.
+        """
+        if not self.path.exists():
+            return ""
+        with self.path.open("rb") as file:
+            file.seek(max(0, offset - _CRC_LENGTH - 1))
+            seal = file.read(min(offset, _CRC_LENGTH + 1))
+        return seal.decode("ascii", "replace") if seal.endswith(b"}\n") else ""
+
     def read(self, start: int = 0) -> Iterator[Line]:
         """The records from byte `start` on. A torn last line is left out.
 
@@ -115,7 +128,8 @@ class Journal:
         """
         if not self.path.exists():
             return 0, None
-        lines = self.path.read_bytes().splitlines(keepends=True)
+        with self.path.open("rb") as file:
+            lines = file.readlines()
         good = [line for line in lines if line.endswith(b"\n") and _parse(line) is not None]
         if len(good) == len(lines):
             return 0, None
@@ -155,7 +169,8 @@ class Journal:
 
     def _forget_torn_line(self) -> None:
         if self._descriptor is not None:
-            os.ftruncate(self._descriptor, self._end)
+            with contextlib.suppress(OSError):  # the next start cuts it
+                os.ftruncate(self._descriptor, self._end)
 
     def _line_number(self, offset: int) -> int:
         with self.path.open("rb") as file:

@@ -302,10 +302,11 @@ class Lane:
             return
         found = store.resolve(experiment.branch_ref)
         if found != new:
+            cure = f"`git update-ref {experiment.branch_ref} {old or new}`"
             raise Protected(
                 f"The branch {experiment.branch} was moved by somebody else (expected "
                 f"{old[:10] or 'none'}, found {(found or 'none')[:10]}). Nothing was forced. "
-                f"Put it back: `git update-ref {experiment.branch_ref} {old or new}`, then run again."
+                f"Put it back: {cure}, then run again."
             )
 
 

@@ -10,6 +10,8 @@ On macOS there is no subreaper: a process that starts a session of its own and o
 cannot be found.
 """
 
+# pathlib would take longer to import than all the rest.
+# ruff: noqa: PTH123, PTH208
 import fcntl
 import json
 import os
@@ -18,9 +20,13 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 PR_SET_CHILD_SUBREAPER = 36
 READ_BYTES = 1 << 18
+PIPE_BYTES = 1 << 20  # the most that a pipe can hold when a command ends
+LONGEST_POLL = 60.0  # seconds; poll takes no more than 24 days
 LEFTOVER_GRACE = 0.5  # seconds between TERM and KILL for what a finished command left behind
 KILL_LIMIT = 4.0  # seconds to go on killing what keeps forking
 GPU_INTERVAL = 2.0
@@ -29,14 +35,16 @@ GPU_INTERVAL = 2.0
 class CappedLog:
     """A file that keeps the first and the last bytes of what is written to it."""
 
-    def __init__(self, path, limit):
+    def __init__(self, path: str, limit: int) -> None:
         self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self.head_left = self.tail_limit = limit // 2
         self.tail = bytearray()
+        self.is_cut_in_a_line = False  # where the tail begins
+        self.stored = self.stored_lines = 0  # bytes, and those up to the last line end
         self.dropped = 0
         self.total = 0
 
-    def write(self, data):
+    def write(self, data: bytes) -> None:
         """Take some more output in."""
         self.total += len(data)
         if self.head_left:
@@ -47,67 +55,81 @@ class CappedLog:
         if len(self.tail) > 2 * self.tail_limit:
             self._trim()
 
-    def close(self):
+    def close(self) -> None:
         """Write the tail behind the head."""
         self._trim()
         if self.dropped:
-            self._store(b"\n[autoresearch: %d bytes left out]\n" % self.dropped)
+            # On the same line as what is cut there: no half line may read as a metric.
+            line_end = b"" if self.is_cut_in_a_line else b"\n"
+            self._store(b"[autoresearch: %d bytes left out]%s" % (self.dropped, line_end))
         self._store(bytes(self.tail))
         os.close(self.descriptor)
 
-    def _trim(self):
+    def _trim(self) -> None:
         excess = len(self.tail) - self.tail_limit
         if excess > 0:
-            # Cut at a line end, so that no half line reads as a metric.
-            line_end = self.tail.find(b"\n", excess - 1)
-            excess = line_end + 1 if 0 <= line_end < excess + 65536 else excess
+            line_end = self.tail.find(b"\n", excess - 1, excess + 65536)
+            self.is_cut_in_a_line = line_end < 0
+            excess = excess if self.is_cut_in_a_line else line_end + 1
             del self.tail[:excess]
             self.dropped += excess
 
-    def _store(self, data):
+    def _store(self, data: bytes) -> None:
         try:
             while data:
-                data = data[os.write(self.descriptor, data) :]
-        except OSError:
-            self.dropped += len(data)  # a full disk costs the log, not the measurement
+                written = os.write(self.descriptor, data)
+                if line_end := data.rfind(b"\n", 0, written) + 1:
+                    self.stored_lines = self.stored + line_end
+                self.stored += written
+                data = data[written:]
+        except OSError:  # a full disk costs the log, not the measurement
+            self.dropped += len(data) + self.stored - self.stored_lines
+            self.stored = self.stored_lines
+            os.ftruncate(self.descriptor, self.stored)
+            os.lseek(self.descriptor, self.stored, os.SEEK_SET)
 
 
 class Monitor:
     """One command, from its start until no process of it is left."""
 
-    def __init__(self, request, lifeline):
+    def __init__(self, request: dict[str, Any], lifeline: int) -> None:
         self.request = request
         self.lifeline = lifeline
         self.log = CappedLog(request["log"], request["log_bytes"])
-        self.status = None
+        self.child = 0
+        self.status: int | None = None
         self.leftovers = 0
         self.gpu = GpuMemory() if request.get("gpu") else None
+        self.poller = select.poll()
+        self.output, self.output_write = os.pipe()
+        self.wake_read, self.wake_write = os.pipe()
 
-    def run(self):
+    def run(self) -> dict[str, Any]:
         """Start the command, see it through, and return the reply."""
         os.setsid()
-        become_subreaper()
-        wake_read, wake_write = os.pipe()
-        os.set_blocking(wake_write, False)
-        os.set_blocking(wake_read, False)
+        self.is_subreaper = become_subreaper()
+        for descriptor in (self.output, self.wake_read, self.wake_write):
+            os.set_blocking(descriptor, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(wake_write)
-        self.output, output_write = os.pipe()
+        signal.set_wakeup_fd(self.wake_write)
         started = time.monotonic()
-        self.child = self._start_command(output_write)
-        os.close(output_write)
-        os.set_blocking(self.output, False)
-        self.poller = select.poll()
-        for descriptor in (self.output, self.lifeline, wake_read):
-            self.poller.register(descriptor, select.POLLIN)
-        self.wake_read = wake_read
+        self.child = self._start_command(self.output_write)
+        try:
+            os.close(self.output_write)
+            for descriptor in (self.output, self.lifeline, self.wake_read):
+                self.poller.register(descriptor, select.POLLIN)
+            return self._see_through(started)
+        except BaseException:
+            end_descendants(self.child, self._reap)
+            raise
 
+    def _see_through(self, started: float) -> dict[str, Any]:
         deadline = started + self.request["seconds"]
         outcome = "exited"
         while self.status is None and outcome == "exited":
             outcome = self._wait(deadline)
         seconds = time.monotonic() - started
-        self._drain()
+        self._drain(PIPE_BYTES)
         if self.gpu:
             self.gpu.stop()
         self._end_all(self.request["grace"] if self.status is None else LEFTOVER_GRACE)
@@ -116,7 +138,9 @@ class Monitor:
         unit = 1 if sys.platform == "darwin" else 1024
         return {
             "status": outcome,
-            "exit_code": os.waitstatus_to_exitcode(self.status) if self.status is not None else None,
+            "exit_code": os.waitstatus_to_exitcode(self.status)
+            if self.status is not None
+            else None,
             "seconds": seconds,
             "cpu_seconds": usage.ru_utime + usage.ru_stime,
             "peak_mb": usage.ru_maxrss * unit / 1e6,
@@ -126,14 +150,15 @@ class Monitor:
             "dropped_bytes": self.log.dropped,
         }
 
-    def _start_command(self, output_write):
+    def _start_command(self, output_write: int) -> int:
         child = os.fork()
         if child:
             return child
         try:
             os.setsid()
-            for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_DFL)
+            # Python ignores the first two, and the lifeguard the others.
+            for name in ("SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM", "SIGHUP"):
+                signal.signal(getattr(signal, name), signal.SIG_DFL)
             signal.set_wakeup_fd(-1)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(output_write, 1)
@@ -141,12 +166,12 @@ class Monitor:
             os.closerange(3, 256)
             os.chdir(self.request["directory"])
             os.execve("/bin/sh", ["sh", "-c", self.request["command"]], self.request["environment"])
-        except OSError as error:
+        except (OSError, ValueError) as error:
             os.write(2, f"autoresearch: the command could not be started: {error}\n".encode())
         finally:
             os._exit(127)
 
-    def _wait(self, until):
+    def _wait(self, until: float) -> str:
         """Pass output on and reap, until something ends or `until`; says what ended."""
         timeout = until - time.monotonic()
         if timeout <= 0:
@@ -154,19 +179,29 @@ class Monitor:
         if self.gpu:
             self.gpu.look(self.child)
             timeout = min(timeout, GPU_INTERVAL)
-        for descriptor, _ in self.poller.poll(timeout * 1000):
+        is_cancelled = self._listen(min(timeout, LONGEST_POLL))
+        self._reap()
+        return "cancelled" if is_cancelled and self.status is None else "exited"
+
+    def _listen(self, seconds: float) -> bool:
+        """Pass output on until something happens; True when the lifeline was cut."""
+        is_cut = False
+        for descriptor, _ in self.poller.poll(seconds * 1000):
             if descriptor == self.output:
-                self._drain(once=True)
+                self._drain(1)
             elif descriptor == self.lifeline:
                 self.poller.unregister(self.lifeline)
-                return "cancelled"
+                is_cut = True
             else:
                 os.read(self.wake_read, 512)
-        self._reap()
-        return "exited"
+        return is_cut
 
-    def _drain(self, once=False):
-        while True:
+    def _drain(self, limit: int) -> None:
+        """Take in what was printed, until there is no more or it was at least `limit` bytes.
+
+        Without a limit, a daemon that prints faster than we read would keep us here for ever.
+        """
+        while limit > 0:
             try:
                 data = os.read(self.output, READ_BYTES)
             except BlockingIOError:
@@ -174,27 +209,26 @@ class Monitor:
             if not data:
                 self.poller.unregister(self.output)
                 # Nobody writes any more: do not poll a closed pipe in a busy loop.
-                self.output, replacement = os.pipe()
-                self.keep_open = replacement
+                self.output, self.output_write = os.pipe()
                 os.set_blocking(self.output, False)
                 return
             self.log.write(data)
-            if once:
-                return
+            limit -= len(data)
 
-    def _reap(self):
-        """Collect what ended; True when no child of ours is left."""
+    def _reap(self) -> bool:
+        """Collect what ended; True when nothing of the command is left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return True
+                # Without a subreaper, what the command left behind is no child of ours.
+                return self.is_subreaper or not group_exists(self.child)
             if pid == 0:
                 return False
             if pid == self.child:
                 self.status = status
 
-    def _end_all(self, grace):
+    def _end_all(self, grace: float) -> None:
         """TERM, then KILL, until no descendant is left."""
         if self._reap():
             return
@@ -204,8 +238,7 @@ class Monitor:
         signal_all(found, signal.SIGCONT)  # a stopped process does not see TERM
         until = time.monotonic() + grace
         while time.monotonic() < until:
-            self.poller.poll(20)
-            self._drain()
+            self._listen(0.02)
             if self._reap():
                 return
         end_descendants(self.child, self._reap)
@@ -214,12 +247,12 @@ class Monitor:
 class GpuMemory:
     """The most GPU memory that a command's processes held at a look, where nvidia-smi answers."""
 
-    def __init__(self):
-        self.peak_mb = None
-        self.process = None
+    def __init__(self) -> None:
+        self.peak_mb: float | None = None
+        self.process: Any = None
         self.next_look = 0.0
 
-    def look(self, child):
+    def look(self, child: int) -> None:
         """Start a look when it is time, and take in the one that is ready."""
         import subprocess
 
@@ -240,24 +273,33 @@ class GpuMemory:
                 query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
             )
 
-    def stop(self):
+    def stop(self) -> None:
         """End a look that is still going on: it is no leftover of the command."""
         if self.process is not None:
+            import subprocess
+
             self.process.kill()
-            self.process.wait()
+            try:
+                self.process.wait(timeout=1.0)
+            except subprocess.TimeoutExpired:
+                pass  # it hangs in a broken driver
 
 
-def become_subreaper():
-    """Have orphaned descendants handed to this process (Linux)."""
-    if sys.platform == "linux":
-        import ctypes
+def become_subreaper() -> bool:
+    """Have orphaned descendants handed to this process; False where that does not exist."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
 
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    return bool(ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
-def descendants(ancestor, group):
-    """The processes below `ancestor`; without /proc, those in the process group `group`."""
-    children = {}
+def descendants(ancestor: int, group: int, spared: Collection[int] = ()) -> list[int]:
+    """The processes below `ancestor`; without /proc, those in the process group `group`.
+
+    Those in `spared`, and what is below them, are left out.
+    """
+    children: dict[int, list[int]] = {}
     try:
         names = os.listdir("/proc")
     except FileNotFoundError:
@@ -269,19 +311,26 @@ def descendants(ancestor, group):
                     fields = file.read().rpartition(b")")[2].split()
             except OSError:
                 continue
-            if fields[0] != b"Z":
+            if fields[0] != b"Z" or has_threads(name):
                 children.setdefault(int(fields[1]), []).append(int(name))
-            else:
-                children.setdefault(int(fields[1]), [])
-    found, queue = [], [ancestor]
+    found: list[int] = []
+    queue = [ancestor]
     while queue:
-        below = children.get(queue.pop(), [])
+        below = [pid for pid in children.get(queue.pop(), []) if pid not in spared]
         found += below
         queue += below
     return found
 
 
-def group_exists(group):
+def has_threads(pid: str) -> bool:
+    """Whether a process whose first thread has ended still runs in others."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
+
+
+def group_exists(group: int) -> bool:
     """Whether a process of that group is left."""
     try:
         os.killpg(group, 0)
@@ -290,7 +339,7 @@ def group_exists(group):
     return True
 
 
-def signal_all(pids, number):
+def signal_all(pids: Iterable[int], number: int) -> None:
     """Send a signal to each process that is still there."""
     for pid in pids:
         try:
@@ -299,13 +348,13 @@ def signal_all(pids, number):
             pass  # it ended by itself
 
 
-def end_descendants(group, reap):
+def end_descendants(group: int, reap: Callable[[], bool], spared: Collection[int] = ()) -> None:
     """KILL until nothing is left. Stopping all first keeps a fork bomb from outrunning us."""
     until = time.monotonic() + KILL_LIMIT
     while not reap() and time.monotonic() < until:
-        seen = set()
+        seen: set[int] = set()
         while True:
-            new = set(descendants(os.getpid(), group)) - seen
+            new = set(descendants(os.getpid(), group, spared)) - seen
             if not new or time.monotonic() > until:
                 break
             signal_all(new, signal.SIGSTOP)
@@ -317,12 +366,13 @@ def end_descendants(group, reap):
 class Lifeguard:
     """Takes requests, forks monitors, passes their replies on."""
 
-    def __init__(self):
-        self.monitors = {}  # request id -> (pid, lifeline write end, reply read end)
+    def __init__(self) -> None:
+        # request id -> (pid, lifeline write end, reply read end)
+        self.monitors: dict[int, tuple[int, int | None, int]] = {}
         self.buffer = b""
         self.poller = select.poll()
 
-    def run(self):
+    def run(self) -> None:
         """Serve until the owner is gone; then end everything."""
         self.poller.register(0, select.POLLIN)
         while True:
@@ -336,7 +386,7 @@ class Lifeguard:
                 else:
                     self.pass_on(descriptor)
 
-    def take(self, data):
+    def take(self, data: bytes) -> None:
         """Act on the complete lines that have come in."""
         *lines, self.buffer = (self.buffer + data).split(b"\n")
         for line in lines:
@@ -346,7 +396,7 @@ class Lifeguard:
             elif request["id"] in self.monitors:
                 self.cut_lifeline(request["id"])
 
-    def start(self, request):
+    def start(self, request: dict[str, Any]) -> None:
         """Fork a monitor for one command."""
         lifeline, lifeline_write = os.pipe()
         reply, reply_write = os.pipe()
@@ -362,7 +412,9 @@ class Lifeguard:
                 os.dup2(null, 1)
                 os.write(reply_write, json.dumps(Monitor(request, lifeline).run()).encode())
             except BaseException as error:
-                os.write(reply_write, json.dumps({"status": "error", "error": repr(error)}).encode())
+                os.write(
+                    reply_write, json.dumps({"status": "error", "error": repr(error)}).encode()
+                )
             finally:
                 os._exit(0)
         os.close(lifeline)
@@ -370,14 +422,14 @@ class Lifeguard:
         self.monitors[request["id"]] = (pid, lifeline_write, reply)
         self.poller.register(reply, select.POLLIN)
 
-    def cut_lifeline(self, identity):
+    def cut_lifeline(self, identity: int) -> None:
         """Have a monitor end its command."""
         pid, lifeline, reply = self.monitors[identity]
         if lifeline is not None:
             os.close(lifeline)
             self.monitors[identity] = (pid, None, reply)
 
-    def pass_on(self, descriptor):
+    def pass_on(self, descriptor: int) -> None:
         """Hand a monitor's reply to the owner."""
         identity = next(key for key, value in self.monitors.items() if value[2] == descriptor)
         pid, lifeline, _ = self.monitors[identity]
@@ -391,10 +443,8 @@ class Lifeguard:
         os.waitpid(pid, 0)
         del self.monitors[identity]
         if not content:
-            # The monitor was killed; what it watched is ours now.
             content = b'{"status": "lost"}'
-            if not self.monitors:
-                end_descendants(pid, no_children_left)
+            self.end_orphans(pid)
         reply = json.loads(content)
         reply["id"] = identity
         line = json.dumps(reply).encode() + b"\n"
@@ -403,7 +453,22 @@ class Lifeguard:
         except OSError:
             pass  # the owner is gone: the end of standard input says so too
 
-    def end(self):
+    def end_orphans(self, group: int) -> None:
+        """End what a killed monitor watched: it is ours now."""
+        spared = {pid for pid, _, _ in self.monitors.values()}
+
+        def are_gone() -> bool:
+            left = descendants(os.getpid(), group, spared)
+            for pid in left:
+                try:
+                    os.waitpid(pid, os.WNOHANG)
+                except ChildProcessError:
+                    pass  # its parent is still there
+            return not left
+
+        end_descendants(group, are_gone if spared else no_children_left, spared)
+
+    def end(self) -> None:
         """End all commands, and wait until they are gone."""
         for identity in self.monitors:
             self.cut_lifeline(identity)
@@ -412,7 +477,7 @@ class Lifeguard:
         end_descendants(0, no_children_left)
 
 
-def no_children_left():
+def no_children_left() -> bool:
     """Collect what ended; True when no child is left."""
     while True:
         try:
@@ -423,7 +488,7 @@ def no_children_left():
             return False
 
 
-def main():
+def main() -> None:
     """Hold the lock that says that commands may still be running, and serve."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

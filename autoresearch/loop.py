@@ -11,7 +11,13 @@ from dataclasses import dataclass, replace
 from autoresearch import history, proposers, strategies
 from autoresearch.briefing import Briefer, Situation
 from autoresearch.config import Config
-from autoresearch.errors import AutoresearchError, ConfigError, Interrupted, KeptFailing
+from autoresearch.errors import (
+    AutoresearchError,
+    ConfigError,
+    Interrupted,
+    KeptFailing,
+    ProposerUnusable,
+)
 from autoresearch.evaluation import base_environment
 from autoresearch.lane import Lane
 from autoresearch.limits import MAX_FAILURES_IN_A_ROW, Progress, budget_left, reason_to_stop
@@ -94,7 +100,7 @@ class Loop:
         session.append(TrialStarted(n=number, parent=parent, proposer=proposer.name))
         try:
             candidate = self._propose(proposer, number, parent)
-        except (ProposalFailed, SearchExhausted) as failure:
+        except (ProposalFailed, SearchExhausted, ConfigError, ProposerUnusable) as failure:
             if session.stop.requested:
                 return interrupt(self._lane, number, self._rules)
             session.append(Abandoned(n=number, reason=str(failure)))
@@ -191,6 +197,7 @@ class Loop:
             log=directory / f"proposer{suffix}.log",
             parent=parent,
             state=session.state,
+            rules=self._rules,
             environment={
                 **base_environment(),
                 "AUTORESEARCH_BRIEFING": str(briefing),

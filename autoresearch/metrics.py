@@ -9,19 +9,26 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_./%-]*"
 _NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-_UNIT = r"[A-Za-z%µ°][A-Za-z0-9%µ°/^*-]*"
+# Digits only as an exponent: 0x10 and 1m30s are no numbers with a unit.
+_UNIT = r"[A-Za-z%µμ°](?:[/*^-]?[A-Za-z%µμ°]|\^-?[0-9]+)*"
+_PREFIX = r"^[ \t]*(?:(?i:metric):[ \t]*)?"
 _LINE = re.compile(
-    rf"^[ \t]*(?:metric:[ \t]*)?({_NAME})[ \t]*[:=][ \t]*({_NUMBER})(?:[ \t]*{_UNIT})?[ \t]*$",
-    re.MULTILINE,
+    rf"{_PREFIX}({_NAME})[ \t]*[:=][ \t]*({_NUMBER})(?:[ \t]*{_UNIT})?[ \t]*$", re.MULTILINE
 )
 _PLAIN = re.compile(_NUMBER)
-# A value that is meant as a number: it holds a digit of any script, or spells nan or inf.
-_NUMBERLIKE = re.compile(r"[-+]?(?:nan|inf(?:inity)?)|[^\s]*\d[^\s]*", re.IGNORECASE)
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_WITH_UNIT = re.compile(rf"({_NUMBER})(?:{_UNIT})?")
+# What is meant as a number: it holds a digit of any script, or begins with nan or inf.
+_NUMBERLIKE = re.compile(r"^[-+]?(?:nan|inf)|\d", re.IGNORECASE)
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles, links
+)
 _MAX_METRICS = 100
+_MAX_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -46,10 +53,12 @@ def read(
     numbers = _printed(text)
     if file is not None:
         try:
-            numbers.update(_from_json(file))
+            named = _from_json(file)
         except ValueError as error:
             return Reading(None, numbers, f"$AUTORESEARCH_METRICS: {error}")
-        if metric in json.loads(file):
+        numbers = _first(named | {k: v for k, v in numbers.items() if k not in named})
+        if metric in named:
+            numbers[metric] = named[metric]
             return Reading(numbers[metric], numbers)
     found = [m[1] for m in re.finditer(pattern, text, re.MULTILINE)] if pattern else []
     if not pattern:
@@ -58,9 +67,12 @@ def read(
         return Reading(None, numbers, _not_printed(metric, pattern, text))
     for value in found if strict else found[-1:]:
         if value is None or not _PLAIN.fullmatch(value):
-            return Reading(None, numbers, f"{metric} was printed as {value!r}, not a plain number")
+            shown = repr(value[:80] if value else value)
+            return Reading(None, numbers, f"{metric} was printed as {shown}, not a plain number")
         if not math.isfinite(float(value)):
-            return Reading(None, numbers, f"{metric} was printed as {value}, which is infinite")
+            return Reading(
+                None, numbers, f"{metric} was printed as {value[:80]}, which is infinite"
+            )
     if strict and len({float(value) for value in found}) > 1:
         return Reading(None, numbers, f"{metric} was printed with different values")
     numbers[metric] = float(found[-1])
@@ -81,20 +93,22 @@ def _printed(text: str) -> dict[str, float]:
     return numbers
 
 
+def _first(numbers: dict[str, float]) -> dict[str, float]:
+    return dict(islice(numbers.items(), _MAX_METRICS))
+
+
 def _values_of(metric: str, text: str) -> list[str]:
     """What was printed for one metric, numbers and what was meant as numbers, in order."""
     line = re.compile(
-        rf"^[ \t]*(?:metric:[ \t]*)?{re.escape(metric)}[ \t]*[:=][ \t]*"
-        rf"({_NUMBERLIKE.pattern})(?:[ \t]*{_UNIT})?[ \t]*$",
-        re.MULTILINE | re.IGNORECASE,
+        rf"{_PREFIX}{re.escape(metric)}[ \t]*[:=][ \t]*(\S+)(?:[ \t]+{_UNIT})?[ \t]*$",
+        re.MULTILINE,
     )
-    name = re.compile(re.escape(metric))
     values = []
-    for match in line.finditer(text):
-        if not name.search(match[0]):
-            continue  # another spelling of the name
-        exact = re.fullmatch(rf"({_NUMBER})(?:{_UNIT})?", match[1])
-        values.append(exact[1] if exact else match[1])
+    for value in line.findall(text):
+        if exact := _WITH_UNIT.fullmatch(value):
+            values.append(exact[1])
+        elif _NUMBERLIKE.search(value):
+            values.append(value)
     return values
 
 
@@ -106,16 +120,30 @@ def _from_json(text: str) -> dict[str, float]:
         content = json.loads(text, parse_constant=refuse)
     except json.JSONDecodeError as error:
         raise ValueError(f"not valid JSON ({error})") from None
+    except RecursionError:
+        raise ValueError("not valid JSON (nested too deeply)") from None
     if not isinstance(content, dict):
         raise ValueError("must hold one JSON object, name to number")
-    numbers = {}
-    for name, value in content.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{name} is {value!r}, not a number")
-        if not math.isfinite(value):
-            raise ValueError(f"{name} is too large to be a number")
-        numbers[name] = float(value)
-    return numbers
+    return {_checked_name(name): _checked(name, value) for name, value in content.items()}
+
+
+def _checked_name(name: str) -> str:
+    # Names become cells of tables and lines of files: nothing that could break one.
+    if not name.isprintable() or len(name) > _MAX_NAME:
+        raise ValueError(f"{name[:80]!r} cannot be the name of a metric")
+    return name
+
+
+def _checked(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} is {repr(value)[:80]}, not a number")
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is too large to be a number")
+    return number
 
 
 def _not_printed(metric: str, pattern: str, text: str) -> str:

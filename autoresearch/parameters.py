@@ -67,16 +67,8 @@ class Parameter:
     @property
     def space(self) -> tuple[object, ...]:
         """What it may be, in which file; not what it is now, nor in which line."""
-        return (
-            self.name,
-            self.path,
-            self.kind,
-            self.low,
-            self.high,
-            self.step,
-            self.log,
-            self.choices,
-        )
+        numbers = (self.low, self.high, self.step, self.log)
+        return (self.name, self.path, self.kind, *numbers, self.choices)
 
 
 def declared(path: str, text: str) -> list[Parameter]:

@@ -42,6 +42,11 @@ def _translate(pattern: str) -> str:
     pattern = pattern.removeprefix("./").rstrip("/")
     if pattern in ("", "."):
         return ".*"
+    # A pattern also means the file of just that name: frameworks have folders called `[id]`.
+    return f"(?:{re.escape(pattern)}|{_glob(pattern)})(?:/.*)?"
+
+
+def _glob(pattern: str) -> str:
     parts, position = [], 0
     while position < len(pattern):
         if pattern.startswith("**/", position):
@@ -57,10 +62,22 @@ def _translate(pattern: str) -> str:
             parts.append("[^/]")
             position += 1
         elif pattern[position] == "[" and (end := pattern.find("]", position + 2)) > 0:
-            inside = pattern[position + 1 : end].replace("\\", "\\\\")
-            parts.append("[" + ("^" + inside[1:] if inside[0] == "!" else inside) + "]")
+            parts.append(_characters(pattern[position + 1 : end]))
             position = end + 1
         else:
             parts.append(re.escape(pattern[position]))
             position += 1
-    return "".join(parts) + "(?:/.*)?"
+    return "".join(parts)
+
+
+def _characters(inside: str) -> str:
+    """`[abc]`, `[a-z]` or `[!abc]`, which never mean a `/`."""
+    is_negated = inside.startswith("!") and len(inside) > 1
+    # What `re` gives a meaning of its own: `[[`, `--`, `&&`, `~~`, `||`.
+    escaped = re.sub(r"[\\\[\]^&~|]|(?<=-)-", r"\\\g<0>", inside[1:] if is_negated else inside)
+    found = f"(?!/)[{'^' if is_negated else ''}{escaped}]"
+    try:
+        re.compile(found)
+    except re.error:  # a range that runs backwards
+        return re.escape(f"[{inside}]")
+    return found

@@ -213,8 +213,8 @@ def open_session(
             yield session
         finally:
             supervisor.close()
-            history.close()
             experiment.runner_path.unlink(missing_ok=True)
+            history.close()
 
 
 @contextlib.contextmanager

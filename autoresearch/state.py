@@ -92,7 +92,8 @@ class State:
             case Abandoned():
                 self.trials.pop(record.n, None)
                 self.cost_usd += record.cost_usd or 0.0
-                self.next_number = record.n
+                if record.n == self.next_number - 1:  # no later trial was begun in another lane
+                    self.next_number = record.n
             case RunFinished():
                 self._add_run(record)
             case Decided():
@@ -123,7 +124,7 @@ class State:
             proposer=record.proposer,
             started_at=record.at,
         )
-        self.next_number = record.n + 1
+        self.next_number = max(self.next_number, record.n + 1)
 
     def _propose(self, record: Proposed) -> None:
         trial = self._set(

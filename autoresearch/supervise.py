@@ -1,5 +1,6 @@
 """Run commands so that nothing outlives them: the owner's side of `lifeguard.py`."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -69,7 +70,7 @@ class Supervisor:
     def __init__(self, lock: Path) -> None:
         self._lock = lock
         self._process: subprocess.Popen[bytes] | None = None
-        self._pending: dict[int, Execution] = {}
+        self._pending: dict[int, Execution] = {}  # of this process: another one gets another
         self._sending = threading.Lock()
         self._count = 0
         self._has_gpu = shutil.which("nvidia-smi") is not None
@@ -106,7 +107,8 @@ class Supervisor:
         """End everything that still runs, and return when it is gone."""
         process, self._process = self._process, None
         if process is not None and process.stdin is not None:
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it was killed with a request unread
+                process.stdin.close()
             process.wait()
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -118,7 +120,9 @@ class Supervisor:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for us; we decide what ends
             )
-            threading.Thread(target=self._read_replies, args=[self._process], daemon=True).start()
+            self._pending = {}
+            arguments = [self._process, self._pending]
+            threading.Thread(target=_read_replies, args=arguments, daemon=True).start()
         return self._process
 
     def _send(self, process: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
@@ -129,22 +133,24 @@ class Supervisor:
                 process.stdin.write(line)
                 process.stdin.flush()
             except BrokenPipeError:
-                self._give_up_pending()
+                _give_up(self._pending)
 
-    def _read_replies(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            reply = json.loads(line)
-            execution = self._pending.pop(reply.pop("id"), None)
-            if execution is not None:
-                execution.set_result(Outcome(**reply))
-        self._give_up_pending()
 
-    def _give_up_pending(self) -> None:
-        for identity in list(self._pending):
-            execution = self._pending.pop(identity, None)
-            if execution is not None:
-                execution.set_result(Outcome(status="lost"))
+def _read_replies(process: subprocess.Popen[bytes], pending: dict[int, Execution]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        reply = json.loads(line)
+        execution = pending.pop(reply.pop("id"), None)
+        if execution is not None:
+            execution.set_result(Outcome(**reply))
+    _give_up(pending)
+
+
+def _give_up(pending: dict[int, Execution]) -> None:
+    for identity in list(pending):
+        execution = pending.pop(identity, None)
+        if execution is not None:
+            execution.set_result(Outcome(status="lost"))
 
 
 def wait(future: Future[Outcome], is_stopping: Callable[[], bool]) -> Outcome:

@@ -18,7 +18,7 @@ from autoresearch import experiment as places
 from autoresearch.baseline import Established
 from autoresearch.config import Config
 from autoresearch.dashboard import numbers, progress
-from autoresearch.errors import ConfigError, UsageError
+from autoresearch.errors import ConfigError, Interrupted, UsageError
 from autoresearch.experiment import Experiment
 from autoresearch.lane import Lane
 from autoresearch.scaffold import Answers
@@ -43,7 +43,16 @@ class Options:
 def setup(path: Path, options: Options, answers: Answers) -> int:
     """Make an experiment from the answers, asking for missing ones at a terminal."""
     if options.scope not in ("project", "user"):
-        raise UsageError("--scope is project or user.")
+        raise UsageError(f"--scope is project or user, not {options.scope!r}.")
+    if options.include_dirty and options.skip_baseline:
+        raise UsageError("--include-dirty has no effect with --skip-baseline: leave one out.")
+    try:
+        return _setup(path, options, answers)
+    except typer.Abort:
+        raise Interrupted("Stopped at a question: no experiment was made.") from None
+
+
+def _setup(path: Path, options: Options, answers: Answers) -> int:
     is_asking = sys.stdin.isatty() and sys.stdout.isatty() and not options.yes
     repository = _repository(path, is_asking=is_asking, yes=options.yes)
     git.head_commit(repository)
@@ -60,8 +69,7 @@ def setup(path: Path, options: Options, answers: Answers) -> int:
         answers = _ask(answers, repository, files)
     answers = _complete(answers, experiment, repository, files)
     text = scaffold.config_text(answers)
-    config = scaffold.parse(text, "These answers")
-    proposers.check(config.proposer.use)
+    config = _validated(text)
     scaffold.write(experiment, text, scaffold.program_text(experiment, answers))
     _say_made(experiment, repository, options)
     missing = config.missing()
@@ -183,6 +191,15 @@ def _refuse_to_overwrite(experiment: Experiment, repository: git.Repository) -> 
         )
 
 
+def _validated(text: str) -> Config:
+    try:
+        config = scaffold.parse(text, "These answers")
+        proposers.check(config.proposer.use)
+    except ConfigError as error:
+        raise UsageError(str(error)) from None
+    return config
+
+
 def _ask_domain() -> str:
     return str(typer.prompt(f"Domain ({', '.join(DOMAINS)}, or your own)", default="engineering"))
 
@@ -233,6 +250,11 @@ def _ask(answers: Answers, repository: git.Repository, files: Sequence[str]) -> 
         given.direction = str(
             typer.prompt("Direction (lower, higher, or a number to get close to)", default="lower")
         )
+    if not given.propose and not given.proposer:
+        use, _ = detect.proposer(repository.root, files, given.target)
+        if use == "manual":
+            question = "Command that makes one change (empty: you edit)"
+            given.propose = str(typer.prompt(question, default="", show_default=False))
     if not given.goal:
         given.goal = str(typer.prompt("Goal, in a sentence", default="", show_default=False))
     if not given.link:
@@ -269,17 +291,23 @@ def _complete(
     return done
 
 
+def shown(path: Path) -> str:
+    """`path` as a person would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 def _say_made(experiment: Experiment, repository: git.Repository, options: Options) -> None:
-    print(f"Made {experiment.directory}")
+    print(f"Made {shown(experiment.directory)}")
     dirty = git.uncommitted_paths(repository)
     if dirty and not options.include_dirty:
-        shown = ", ".join(dirty[:5]) + (f" and {len(dirty) - 5} more" if len(dirty) > 5 else "")
-        print(f"Uncommitted, so not part of the baseline: {shown}. (--include-dirty takes it in.)")
+        listed = ", ".join(dirty[:5]) + (f" and {len(dirty) - 5} more" if len(dirty) > 5 else "")
+        print(f"Uncommitted, so not part of the baseline: {listed}. (--include-dirty takes it in.)")
 
 
 def _say_unmeasured(experiment: Experiment, missing: Sequence[str]) -> None:
     if missing:
-        print(f"Fill in {', '.join(missing)} in {experiment.config_path}")
+        print(f"Fill in {', '.join(missing)} in {shown(experiment.config_path)}")
         print("Then: autoresearch run --loop --max-experiments 50")
     else:
         print("The baseline was not measured: `autoresearch run` does that first.")
@@ -288,15 +316,15 @@ def _say_unmeasured(experiment: Experiment, missing: Sequence[str]) -> None:
 def _say_measured(experiment: Experiment, config: Config, established: Established) -> None:
     metric = config.evaluate.metric
     first = established.first.metrics[metric]
-    print(
-        f"Baseline: {metric} {numbers.number(first)}, in {numbers.duration(established.first.seconds)}"
-    )
+    took = numbers.duration(established.first.seconds)
+    print(f"Baseline: {metric} {numbers.number(first)}, in {took}")
     print(f"  Again: {_second(config, first, established.second)}")
     if established.probe is not None:
         print(f"  With the target emptied: {_probed(config, established.probe)}")
     use = config.proposer.use
     print("  Isolation: none. Frozen files come from the baseline at each evaluation.")
-    print(f"Next: say what you want in {experiment.program_path} (the proposer, {use}, gets it).")
+    program = shown(experiment.program_path)
+    print(f"Next: say what you want in {program} (the proposer, {use}, gets it).")
     print("Then:")
     print("  autoresearch run --loop --max-experiments 50")
 

@@ -50,7 +50,8 @@ class Tally:
             before, after = numbers.column((first, best))
             lines.append(f"{self.goal.metric} {before} -> {after} ({percent})")
         if state.incumbent != state.baseline:
-            lines.append(f"The best is on the branch {branch}. Take it over: git merge {branch}")
+            lines.append(f"The best is on the branch {branch}. Take it over:")
+            lines.append(f"  git merge {branch}")
         else:
             lines.append(f"Nothing better than the baseline yet (branch {branch}).")
         return lines

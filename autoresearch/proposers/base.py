@@ -10,6 +10,7 @@ from autoresearch.git import Store
 from autoresearch.state import State
 from autoresearch.supervise import Supervisor
 from autoresearch.trial import Trial
+from autoresearch.workspace import Rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Request:
     log: Path  # where the proposer's output goes
     parent: str  # the commit that the workspace holds
     state: State
+    rules: Rules
     environment: Mapping[str, str]
 
 

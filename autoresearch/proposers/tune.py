@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from autoresearch import parameters as declarations
 from autoresearch.errors import ConfigError, ProposerUnusable
 from autoresearch.parameters import Kind, Parameter
-from autoresearch.paths import Patterns
 from autoresearch.proposers.base import Context, Proposal, Request, SearchExhausted
 from autoresearch.state import State
 from autoresearch.trial import Status, Trial
@@ -53,8 +52,6 @@ class Tune:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._context = context
         self._goal = context.config.evaluate.goal
-        self._target = Patterns(context.config.target)
-        self._frozen = Patterns(context.config.frozen)
         self._search = Search([])
         self._epoch = 0
         self._seen: set[int] = set()
@@ -93,8 +90,7 @@ class Tune:
         store, texts = self._context.store, {}
         for entry in store.files(store.tree_of(request.parent)):
             path = request.workspace / entry.path
-            is_target = self._target.match(entry.path) and not self._frozen.match(entry.path)
-            if is_target and path.is_file() and not path.is_symlink():
+            if request.rules.may_change(entry.path) and path.is_file() and not path.is_symlink():
                 try:
                     texts[entry.path] = path.read_bytes().decode()
                 except UnicodeDecodeError:

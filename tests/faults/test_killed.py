@@ -1,11 +1,13 @@
 """`kill -9` at random moments, then `run` again: as if nothing had happened."""
 
+import json
 import random
 import subprocess
 import time
+from collections.abc import Callable
 
 import pytest
-from conftest import IMPROVE, Project
+from project import IMPROVE, Project
 
 
 @pytest.mark.slow
@@ -16,7 +18,8 @@ def test_thirty_kills_cost_no_trial_no_row_and_no_byte_of_the_users_checkout(pro
     moments = random.Random(7)
     for _ in range(30):
         process = project.start("run", "--loop", "--max-experiments", "1000")
-        time.sleep(moments.uniform(0.3, 1.2))
+        _wait_until(lambda: _is_open(project, process.pid))
+        time.sleep(moments.uniform(0.0, 0.7))
         process.kill()
         process.communicate()
     project.run("run", "--loop", "--max-experiments", "3")
@@ -24,7 +27,7 @@ def test_thirty_kills_cost_no_trial_no_row_and_no_byte_of_the_users_checkout(pro
     rows = project.rows()
     assert [row["trial"] for row in rows] == [str(number) for number in range(len(rows))]
     kept = [row for row in rows if row["status"] == "keep"]
-    assert len(kept) > 10
+    assert len(kept) > 5
     branch = project.git("rev-parse", "autoresearch/engineering/x")
     assert branch.startswith(kept[-1]["commit"])
     assert f"VALUE = {float(kept[-1]['metric']):.0f}" in project.git(
@@ -36,6 +39,17 @@ def test_thirty_kills_cost_no_trial_no_row_and_no_byte_of_the_users_checkout(pro
     for row in rows[1:]:
         project.git("rev-parse", "--verify", f"{row['commit']}^{{commit}}")
     assert _processes_below(project) == []
+
+
+def _is_open(project: Project, pid: int) -> bool:
+    runner = project.experiment / "runner.json"
+    return runner.exists() and json.loads(runner.read_text())["pid"] == pid
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def _processes_below(project: Project) -> list[str]:
