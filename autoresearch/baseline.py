@@ -16,11 +16,11 @@ from autoresearch import git
 from autoresearch.config import Config
 from autoresearch.diagnosis import likely_cause, unmeasurable
 from autoresearch.errors import ConfigError
-from autoresearch.git import GITLINK, Entry
 from autoresearch.lane import VERDICTS, Lane
 from autoresearch.paths import Patterns
 from autoresearch.records import Abandoned, EpochOpened, Probed, Proposed, TrialStarted
 from autoresearch.session import Session
+from autoresearch.store import GITLINK, Entry
 from autoresearch.trial import Role, Run, RunStatus, Status
 from autoresearch.workspace import Rules
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from autoresearch import git
 from autoresearch.errors import ConfigError
 from autoresearch.experiment import Experiment
-from autoresearch.git import Change, Store
+from autoresearch.store import Change, Store
 from autoresearch.workspace import Rules, Snapshot, take_snapshot
 
 _MARKERS = (b"<<<<<<< ", b">>>>>>> ")

@@ -27,6 +27,7 @@ from autoresearch.experiment import Experiment
 from autoresearch.history import History
 from autoresearch.records import Record, SessionOpened
 from autoresearch.state import State
+from autoresearch.store import Store
 from autoresearch.supervise import Supervisor, wait_for_earlier
 from autoresearch.trial import Trial
 from autoresearch.workspace import Tree
@@ -82,7 +83,7 @@ class Session:
     experiment: Experiment
     repository: git.Repository
     config: Config
-    store: git.Store
+    store: Store
     history: History
     supervisor: Supervisor
     reporter: Reporter
@@ -184,7 +185,7 @@ def open_session(
         cache = places.cache_directory(experiment, repository)
         cache.mkdir(parents=True, exist_ok=True)
         wait_for_earlier(cache / "lifeguard.lock")
-        store = git.Store(cache / "git", repository)
+        store = Store(cache / "git", repository)
         store.clear_stale_locks(experiment.refs, experiment.branch_ref)
         supervisor = Supervisor(cache / "lifeguard.lock")
         me = runner.Runner(

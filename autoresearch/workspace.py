@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoresearch.errors import GitError
-from autoresearch.git import Store
 from autoresearch.paths import Patterns
+from autoresearch.store import Store
 
 MAX_FILE_BYTES = 50_000_000
 # Files that say what a project needs: when one changes, what `prepare` installed is stale.

@@ -11,10 +11,11 @@ import pytest
 
 from autoresearch.config import validate
 from autoresearch.errors import ConfigError, ProposerUnusable
-from autoresearch.git import Store, find_repository, initialise
+from autoresearch.git import find_repository, initialise
 from autoresearch.paths import Patterns
 from autoresearch.proposers.base import Context, Proposal, Request, SearchExhausted
 from autoresearch.state import State
+from autoresearch.store import Store
 from autoresearch.supervise import Supervisor
 from autoresearch.trial import Status, Trial
 from autoresearch.workspace import Rules

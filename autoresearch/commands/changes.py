@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 from autoresearch import experiment as places
-from autoresearch import git
 from autoresearch.commands.selection import Selection
 from autoresearch.dashboard.safe_text import visible
 from autoresearch.errors import GitError
+from autoresearch.store import Store
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -18,7 +18,7 @@ class Changes:
     def __init__(self, selection: Selection, path: Path) -> None:
         repository = places.repository_of(selection.experiment, selection.config, path)
         cache = places.cache_directory(selection.experiment, repository)
-        self._store = git.Store(cache / "git", repository)
+        self._store = Store(cache / "git", repository)
         self._refs = selection.experiment.refs
 
     def diff(self, old: str, new: str) -> str:

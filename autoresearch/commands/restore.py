@@ -9,6 +9,7 @@ from autoresearch.commands.selection import find_trial, select
 from autoresearch.errors import ConfigError, UsageError
 from autoresearch.experiment import Experiment
 from autoresearch.paths import Patterns
+from autoresearch.store import Store
 from autoresearch.trial import Trial
 
 
@@ -29,7 +30,7 @@ def restore(
     trial = find_trial(selection, word)
     if not trial.commit:
         raise ConfigError(f"Trial {trial.number} has no files: nothing was proposed.")
-    store = git.Store(places.cache_directory(chosen, repository) / "git", repository)
+    store = Store(places.cache_directory(chosen, repository) / "git", repository)
     if output is not None:
         _write_directory(store, trial, output)
     elif files:
@@ -39,7 +40,7 @@ def restore(
     return 0
 
 
-def _make_branch(experiment: Experiment, store: git.Store, trial: Trial, name: str) -> None:
+def _make_branch(experiment: Experiment, store: Store, trial: Trial, name: str) -> None:
     name = name or f"{experiment.branch}-{trial.number}"
     ref = f"refs/heads/{name}"
     if not git.is_valid_ref(ref):
@@ -52,7 +53,7 @@ def _make_branch(experiment: Experiment, store: git.Store, trial: Trial, name: s
     print(f"Trial {trial.number} is the branch {name}. Look at it: git checkout {name}")
 
 
-def _write_directory(store: git.Store, trial: Trial, directory: Path) -> None:
+def _write_directory(store: Store, trial: Trial, directory: Path) -> None:
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ConfigError(f"{directory} is not empty: nothing was written.")
     directory.mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,7 @@ def _write_directory(store: git.Store, trial: Trial, directory: Path) -> None:
 
 def _write_files(
     experiment: Experiment,
-    store: git.Store,
+    store: Store,
     repository: git.Repository,
     trial: Trial,
     target: Patterns,

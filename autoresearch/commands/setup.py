@@ -23,6 +23,7 @@ from autoresearch.experiment import Experiment
 from autoresearch.lane import Lane
 from autoresearch.scaffold import Answers
 from autoresearch.session import Session, open_session
+from autoresearch.store import Store
 from autoresearch.trial import Run, RunStatus
 
 DOMAINS = ("engineering", "marketing", "content", "prompts", "custom")
@@ -128,7 +129,7 @@ def _take_back(experiment: Experiment, repository: git.Repository) -> None:
     """Remove what this setup made. The folder was not there before."""
     cache = places.cache_directory(experiment, repository)
     if (cache / "git").exists():
-        store = git.Store(cache / "git", repository)
+        store = Store(cache / "git", repository)
         store.delete_refs(experiment.refs)
         store.delete_refs(experiment.branch_ref)
     shutil.rmtree(cache, ignore_errors=True)

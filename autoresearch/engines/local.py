@@ -5,7 +5,7 @@ from pathlib import Path
 
 from autoresearch.config import Config
 from autoresearch.evaluation import Job
-from autoresearch.git import Store
+from autoresearch.store import Store
 from autoresearch.supervise import Command, Outcome, Supervisor
 from autoresearch.trial import Role
 from autoresearch.workspace import Tree

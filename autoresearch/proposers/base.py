@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from autoresearch.config import Config
-from autoresearch.git import Store
 from autoresearch.state import State
+from autoresearch.store import Store
 from autoresearch.supervise import Supervisor
 from autoresearch.trial import Trial
 from autoresearch.workspace import Rules
