@@ -11,8 +11,9 @@ cannot be found.
 """
 
 # pathlib would take longer to import than all the rest.
-# ruff: noqa: PTH123, PTH208
+# ruff: noqa: PTH108, PTH123, PTH208
 import fcntl
+import gc
 import json
 import os
 import resource
@@ -36,7 +37,12 @@ class CappedLog:
     """A file that keeps the first and the last bytes of what is written to it."""
 
     def __init__(self, path: str, limit: int) -> None:
-        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        # Always a new file: an earlier command may have left a symlink or a pipe in its place.
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         self.head_left = self.tail_limit = limit // 2
         self.tail = bytearray()
         self.is_cut_in_a_line = False  # where the tail begins
@@ -151,25 +157,33 @@ class Monitor:
         }
 
     def _start_command(self, output_write: int) -> int:
-        child = os.fork()
-        if child:
-            return child
+        """Start the shell at the head of a session of its own. A fork would copy this process."""
+        command, environment = self.request["command"], self.request["environment"]
+        session: dict[str, Any] = {"setsid": True} if sys.platform == "linux" else {"setpgroup": 0}
         try:
-            os.setsid()
-            # Python ignores the first two, and the lifeguard the others.
-            for name in ("SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM", "SIGHUP"):
-                signal.signal(getattr(signal, name), signal.SIG_DFL)
-            signal.set_wakeup_fd(-1)
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            os.dup2(output_write, 1)
-            os.dup2(output_write, 2)
-            os.closerange(3, 256)
             os.chdir(self.request["directory"])
-            os.execve("/bin/sh", ["sh", "-c", self.request["command"]], self.request["environment"])
+            return os.posix_spawn(
+                "/bin/sh",
+                ["sh", "-c", command],
+                environment,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, output_write, 1),
+                    (os.POSIX_SPAWN_DUP2, output_write, 2),
+                ],
+                # Python ignores the first two, and the lifeguard the others.
+                setsigdef=[
+                    signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP,
+                ],
+                **session,
+            )  # fmt: skip
         except (OSError, ValueError) as error:
-            os.write(2, f"autoresearch: the command could not be started: {error}\n".encode())
-        finally:
-            os._exit(127)
+            said = f"autoresearch: the command could not be started: {error}\n"
+            os.write(output_write, said.encode())
+            child = os.fork()
+            if child == 0:
+                os._exit(127)
+            return child
 
     def _wait(self, until: float) -> str:
         """Pass output on and reap, until something ends or `until`; says what ended."""
@@ -410,11 +424,10 @@ class Lifeguard:
                 null = os.open(os.devnull, os.O_RDWR)
                 os.dup2(null, 0)
                 os.dup2(null, 1)
-                os.write(reply_write, json.dumps(Monitor(request, lifeline).run()).encode())
+                say(reply_write, Monitor(request, lifeline).run())
             except BaseException as error:
-                os.write(
-                    reply_write, json.dumps({"status": "error", "error": repr(error)}).encode()
-                )
+                said = f"{type(error).__name__}: {error}"
+                say(reply_write, {"status": "error", "error": said})
             finally:
                 os._exit(0)
         os.close(lifeline)
@@ -434,24 +447,20 @@ class Lifeguard:
         identity = next(key for key, value in self.monitors.items() if value[2] == descriptor)
         pid, lifeline, _ = self.monitors[identity]
         content = b""
-        while chunk := os.read(descriptor, 1 << 16):
+        while not content.endswith(b"\n") and (chunk := os.read(descriptor, 1 << 16)):
             content += chunk
         self.poller.unregister(descriptor)
         os.close(descriptor)
         if lifeline is not None:
             os.close(lifeline)
-        os.waitpid(pid, 0)
         del self.monitors[identity]
-        if not content:
-            content = b'{"status": "lost"}'
+        if content:
+            say(1, {**json.loads(content), "id": identity})  # the monitor has nothing left to do
+            os.waitpid(pid, 0)
+        else:
+            os.waitpid(pid, 0)
             self.end_orphans(pid)
-        reply = json.loads(content)
-        reply["id"] = identity
-        line = json.dumps(reply).encode() + b"\n"
-        try:
-            os.write(1, line)
-        except OSError:
-            pass  # the owner is gone: the end of standard input says so too
+            say(1, {"status": "lost", "id": identity})
 
     def end_orphans(self, group: int) -> None:
         """End what a killed monitor watched: it is ours now."""
@@ -477,6 +486,14 @@ class Lifeguard:
         end_descendants(0, no_children_left)
 
 
+def say(descriptor: int, content: dict[str, Any]) -> None:
+    """Write one line of JSON; a reader that is gone does not matter."""
+    try:
+        os.write(descriptor, json.dumps(content).encode() + b"\n")
+    except OSError:
+        pass
+
+
 def no_children_left() -> bool:
     """Collect what ended; True when no child is left."""
     while True:
@@ -495,6 +512,7 @@ def main() -> None:
     lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     fcntl.flock(lock, fcntl.LOCK_EX)
     become_subreaper()
+    gc.disable()  # a collection in a fresh fork would copy all memory
     Lifeguard().run()
 
 
