@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoresearch import config as configs
-from autoresearch import git
+from autoresearch import git, measuring
 from autoresearch.config import Config
 from autoresearch.diagnosis import likely_cause, unmeasurable
 from autoresearch.errors import ConfigError
@@ -138,12 +138,12 @@ def establish(lane: Lane, baseline: str, found: Rules, *, probe: bool = True) ->
         )
     session.append(TrialStarted(n=0, parent="", proposer="baseline"))
     session.append(Proposed(n=0, candidate=baseline, tree=tree, idea="baseline"), sync=True)
-    verdict = lane.verdict(0, baseline, tree)
+    verdict = lane.verdict(0, tree)
     if verdict.status != Status.KEEP:
         raise unmeasurable(session, verdict.status, verdict.reason)
     first = session.state.trials[0].runs[-1]
     with session.machine(0):
-        second = lane.measure(0, Role.CANDIDATE, baseline, tree, index=1)
+        second = measuring.measure(session, 0, Role.CANDIDATE, tree, index=1)
         session.stop.raise_if_requested()
         probed = None
         if probe:
@@ -186,7 +186,7 @@ def open_epoch(lane: Lane, found: Rules, digest: str) -> None:
                 values.append(values[0])
                 continue
             tree = session.store.tree_of(commit)
-            run = lane.measure(number, role, commit, tree, index=0, epoch=epoch)
+            run = measuring.measure(session, number, role, tree, index=0, epoch=epoch)
             session.stop.raise_if_requested()
             if run.status != RunStatus.MEASURED:
                 raise unmeasurable(session, VERDICTS[run.status], run.reason, role)
@@ -289,7 +289,7 @@ def _probe(lane: Lane, baseline: str, found: Rules, first: Run, second: Run) -> 
     limit = min(
         session.config.evaluate.hard_limit, max(_PROBE_LEAST, _PROBE_FACTOR * first.seconds)
     )
-    run = lane.run_once("probe", tree, tree, limit)
+    run = measuring.run_once(session, 0, Role.CANDIDATE, tree, 0, name="probe", seconds=limit)
     session.stop.raise_if_requested()
     metric = session.config.evaluate.metric
     is_measured = run.status != RunStatus.MEASURED

@@ -6,6 +6,7 @@ what failed. Output of programs is fenced and marked as data. All files are capp
 
 import re
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +44,9 @@ class Briefer:
 
     experiment_directory: Path
     diff: Callable[[str, str], str]
-    _diffs: dict[tuple[str, str], str] = field(default_factory=dict)
+    _diffs: dict[tuple[str, str], Future[str]] = field(default_factory=dict)
+    _rows: dict[int, str] = field(default_factory=dict)
+    _ahead: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
 
     def write(self, directory: Path, situation: Situation) -> None:
         """Fill `directory` with the files of one call."""
@@ -52,7 +55,7 @@ class Briefer:
         files = {
             "task.md": task(situation),
             "program.md": situation.program,
-            "history.tsv": history_table(state),
+            "history.tsv": self._history_table(state),
             "history.md": history_digest(state, situation.config),
             "parent.diff": self._diff(state.baseline, situation.parent),
             "best.diff": self._diff(state.baseline, state.incumbent),
@@ -70,14 +73,28 @@ class Briefer:
             path.parent.mkdir(exist_ok=True)
             path.write_text(capped(content), encoding="utf-8", errors="backslashreplace")
 
+    def expect(self, trial: Trial) -> None:
+        """Begin to make the diff of a trial that ended: the next briefing will hold it."""
+        if trial.commit and trial.commit != trial.parent:
+            self._begin(trial.parent, trial.commit)
+
     def _diff(self, old: str, new: str) -> str:
-        if old == new:
-            return ""
+        return "" if old == new else self._begin(old, new).result()
+
+    def _begin(self, old: str, new: str) -> Future[str]:
         if (old, new) not in self._diffs:
             if len(self._diffs) > 4 * _SIBLINGS:
                 self._diffs.clear()
-            self._diffs[old, new] = capped(self.diff(old, new))
+            self._diffs[old, new] = self._ahead.submit(lambda: capped(self.diff(old, new)))
         return self._diffs[old, new]
+
+    def _history_table(self, state: State) -> str:
+        """The last trials, failures included, as rows of results.tsv. Each row is made once."""
+        recent = state.finished[-_HISTORY_ROWS:]
+        self._rows = {
+            trial.number: self._rows.get(trial.number) or results.row(trial) for trial in recent
+        }
+        return results.HEADER + "".join(self._rows.values())
 
     def _failure(self, trial: Trial) -> str:
         log = trial.runs[-1].log if trial.runs else ""
@@ -117,12 +134,6 @@ def task(situation: Situation) -> str:
             "directory; its output is in last_failure.log. Mend it, or leave it as it is.",
         ]
     return "\n".join(lines) + "\n"
-
-
-def history_table(state: State) -> str:
-    """The last trials, failures included, as rows of results.tsv."""
-    recent = state.finished[-_HISTORY_ROWS:]
-    return results.HEADER + "".join(results.row(trial) for trial in recent)
 
 
 def history_digest(state: State, config: Config) -> str:

@@ -7,13 +7,11 @@ step again ends in the same place. The loop, the baseline and `try` all go throu
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoresearch import evaluation, judge
+from autoresearch import judge, measuring
 from autoresearch.errors import Protected
-from autoresearch.evaluation import Job
 from autoresearch.paths import readable
-from autoresearch.records import Applied, Decided, Proposed, RunFinished
+from autoresearch.records import Applied, Decided, Proposed
 from autoresearch.session import Session
-from autoresearch.supervise import Outcome, wait
 from autoresearch.trial import Candidate, Role, Run, RunStatus, Status, Trial, Verdict
 from autoresearch.workspace import Rules, Snapshot
 
@@ -47,6 +45,8 @@ class Lane:
         experiment, store = self.session.experiment, self.session.store
         idea = readable(idea) or _describe(snapshot)
         commit = parent
+        if snapshot.changed and not snapshot.frozen_touched:
+            self.session.engine.expect(snapshot.tree)
         if snapshot.changed or snapshot.frozen_touched:
             message = (
                 f"{idea or f'trial {number}'}\n\n"
@@ -118,13 +118,13 @@ class Lane:
             result = f": {self.session.config.evaluate.metric} {trial.value:.6g}, {trial.status}"
         return Verdict(status=Status.DUPLICATE, reason=f"the same files as trial {earlier}{result}")
 
-    def verdict(self, number: int, commit: str, tree: str, attempt: int = 0) -> Verdict:
+    def verdict(self, number: int, tree: str, attempt: int = 0) -> Verdict:
         """Check and measure a candidate until the judge has seen enough."""
         session = self.session
         session.check_disk()
         rule = session.config.judge.rule
         with session.machine(number):
-            if failed := self._failed_check(number, commit, attempt):
+            if failed := measuring.failed_check(session, number, tree, attempt):
                 return failed
             while True:
                 # What was measured before a crash of the tool counts.
@@ -133,11 +133,10 @@ class Lane:
                     return Verdict(status=VERDICTS[runs[-1].status], reason=runs[-1].reason)
                 step = judge.next_step(rule, self._evidence(runs))
                 match step:
-                    case judge.Measure(role, index) if role == Role.CANDIDATE:
-                        self.measure(number, role, commit, tree, index, attempt)
                     case judge.Measure(role, index):
-                        state = session.state
-                        self.measure(number, role, state.incumbent, state.incumbent_tree, index)
+                        is_candidate = role == Role.CANDIDATE
+                        measured = tree if is_candidate else session.state.incumbent_tree
+                        measuring.measure(session, number, role, measured, index, attempt=attempt)
                     case judge.Keep(reason, numbers):
                         status = Status.KEEP
                         return Verdict(status=status, reason=reason, rule=rule, numbers=numbers)
@@ -152,118 +151,6 @@ class Lane:
             candidate=tuple(run for run in measured if run.role == Role.CANDIDATE),
             incumbent_value=self.session.state.incumbent_value,
         )
-
-    def measure(
-        self,
-        number: int,
-        role: Role,
-        commit: str,
-        tree: str,
-        index: int,
-        attempt: int = 0,
-        *,
-        epoch: int | None = None,
-        seconds: float | None = None,
-    ) -> Run:
-        """Run the evaluator once and write the run down. A lost run is made once more.
-
-        Raises Protected when runs are lost repeatedly.
-        """
-        session = self.session
-        for _ in range(2):
-            run = self._run_once(number, role, commit, tree, index, attempt, seconds)
-            session.append(
-                RunFinished(n=number, run=run, attempt=attempt, epoch=epoch or session.state.epoch)
-            )
-            if run.status != RunStatus.LOST:
-                return run
-        raise Protected(
-            f"The evaluation of trial {number} was lost twice ({run.reason}): something ends the "
-            "tool's own processes."
-        )
-
-    def run_once(self, name: str, commit: str, tree: str, seconds: float, number: int = 0) -> Run:
-        """Run the evaluator once without writing it down, with logs in a folder of that name."""
-        return self._run_once(number, Role.CANDIDATE, commit, tree, 0, 0, seconds, name)
-
-    def _run_once(
-        self,
-        number: int,
-        role: Role,
-        commit: str,
-        tree: str,
-        index: int,
-        attempt: int,
-        seconds: float | None,
-        name: str = "",
-    ) -> Run:
-        session, evaluate = self.session, self.session.config.evaluate
-        limit = seconds or evaluate.hard_limit
-        seed = evaluation.seed_of(session.experiment.id, index)
-        name = name or f"{role}-{index}" + (f"-fix{attempt}" if attempt else "")
-        directory = session.experiment.trial_directory(number) / name
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "metrics.json").unlink(missing_ok=True)
-        session.phase(number, "measuring", limit)
-        environment = evaluation.environment(
-            run_directory=directory,
-            trial=number,
-            seed=seed,
-            index=index,
-            time_budget=evaluate.time_budget,
-        )
-        log = directory / "evaluate.log"
-        outcome = self._execute(
-            Job(
-                tree=commit,
-                role=role,
-                command=evaluate.command,
-                directory=session.config.directory,
-                environment=environment,
-                seconds=limit,
-                log=log,
-            )
-        )
-        return evaluation.read_run(
-            outcome,
-            evaluate,
-            role=role,
-            tree=tree,
-            index=index,
-            seed=seed,
-            run_directory=directory,
-            log_name=str(log.relative_to(session.experiment.directory)),
-            engine=session.engine.name,
-        )
-
-    def _failed_check(self, number: int, commit: str, attempt: int) -> Verdict | None:
-        session = self.session
-        directory = session.experiment.trial_directory(number)
-        for position, check in enumerate(session.config.checks):
-            limit = session.config.evaluate.hard_limit
-            session.phase(number, "checking", limit)
-            directory.mkdir(parents=True, exist_ok=True)
-            log = directory / f"check-{position}{f'-fix{attempt}' if attempt else ''}.log"
-            outcome = self._execute(
-                Job(
-                    tree=commit,
-                    role=Role.CANDIDATE,
-                    command=check.command,
-                    directory=session.config.directory,
-                    environment=evaluation.base_environment(),
-                    seconds=limit,
-                    log=log,
-                )
-            )
-            if outcome.status == "cancelled":
-                return Verdict(status=Status.INTERRUPTED, reason="stopped")
-            if reason := evaluation.failed_reason(outcome, f"the check `{check.command}`"):
-                last = evaluation.tail(log, lines=1)
-                return Verdict(status=Status.CHECK, reason=f"{reason}: {last}" if last else reason)
-        return None
-
-    def _execute(self, job: Job) -> Outcome:
-        return wait(self.session.engine.submit(job), self.session.stop)
 
     def conclude(self, number: int, verdict: Verdict) -> Trial:
         """Decide a trial, which is its commit point, and apply the decision."""

@@ -255,6 +255,9 @@ class Monitor:
             self._listen(0.02)
             if self._reap():
                 return
+        if self.status is None:
+            # All of its group at once: looking for them one by one is slow while they fork.
+            signal_all([-self.child], signal.SIGSTOP)
         end_descendants(self.child, self._reap)
 
 
@@ -461,6 +464,8 @@ class Lifeguard:
             os.waitpid(pid, 0)
             self.end_orphans(pid)
             say(1, {"status": "lost", "id": identity})
+        if not self.monitors:
+            no_children_left()  # what a killed monitor left behind can have been reaped by nobody
 
     def end_orphans(self, group: int) -> None:
         """End what a killed monitor watched: it is ours now."""

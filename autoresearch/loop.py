@@ -114,7 +114,9 @@ class Loop:
                 break
             candidate = mended
             verdict = self._judge(number, candidate, attempt)
-        return self._lane.conclude(number, verdict)
+        trial = self._lane.conclude(number, verdict)
+        self._briefer.expect(trial)
+        return trial
 
     def _propose(
         self, proposer: Proposer, number: int, parent: str, attempt: int = 0, idea: str = ""
@@ -163,7 +165,7 @@ class Loop:
         if objection is not None:
             return objection
         try:
-            return self._lane.verdict(number, candidate.commit, candidate.tree, attempt)
+            return self._lane.verdict(number, candidate.tree, attempt)
         except Interrupted:
             return Verdict(status=Status.INTERRUPTED, reason="stopped before it was measured")
 

@@ -63,9 +63,7 @@ def _carry_through(lane: Lane, trial: Trial, rules: Rules, *, is_comparable: boo
         lane.conclude(trial.number, Verdict(status=Status.INTERRUPTED, reason=reason))
     else:
         candidate = lane.candidate_of(trial, rules)
-        verdict = lane.objection(candidate) or lane.verdict(
-            trial.number, trial.commit, trial.tree, trial.attempt
-        )
+        verdict = lane.objection(candidate) or lane.verdict(trial.number, trial.tree, trial.attempt)
         lane.conclude(trial.number, verdict)
 
 

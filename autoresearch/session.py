@@ -187,6 +187,7 @@ def open_session(
         wait_for_earlier(cache / "lifeguard.lock")
         store = Store(cache / "git", repository)
         store.clear_stale_locks(experiment.refs, experiment.branch_ref)
+        history = History(experiment.files)
         supervisor = Supervisor(cache / "lifeguard.lock")
         me = runner.Runner(
             pid=os.getpid(),
@@ -195,25 +196,24 @@ def open_session(
             detached=detached,
         )
         runner.write(experiment.runner_path, me)
-        history = History(experiment.files)
+        session = Session(
+            experiment=experiment,
+            repository=repository,
+            config=config,
+            store=store,
+            history=history,
+            supervisor=supervisor,
+            reporter=reporter,
+            stop=stop,
+            runner=me,
+            cache=cache,
+        )
         try:
-            session = Session(
-                experiment=experiment,
-                repository=repository,
-                config=config,
-                store=store,
-                history=history,
-                supervisor=supervisor,
-                reporter=reporter,
-                stop=stop,
-                runner=me,
-                cache=cache,
-            )
             session.check_disk()
             session.append(SessionOpened(version=__version__, pid=me.pid))
             yield session
         finally:
-            supervisor.close()
+            session.engine.close()
             experiment.runner_path.unlink(missing_ok=True)
             history.close()
 

@@ -64,13 +64,46 @@ class Execution(Future[Outcome]):
         return not self.done()
 
 
+class _Pending:
+    """What one lifeguard has still to answer. Once it is gone, all that is added is lost."""
+
+    def __init__(self) -> None:
+        self._executions: dict[int, Execution] = {}
+        self.is_lost = False
+        self._lock = threading.Lock()
+
+    def __contains__(self, identity: int) -> bool:
+        return identity in self._executions
+
+    def add(self, identity: int, execution: Execution) -> None:
+        with self._lock:
+            if not self.is_lost:
+                self._executions[identity] = execution
+                return
+        execution.set_result(Outcome(status="lost"))
+
+    def finish(self, identity: int, outcome: Outcome) -> None:
+        with self._lock:
+            execution = self._executions.pop(identity, None)
+        if execution is not None:
+            execution.set_result(outcome)
+
+    def give_up(self) -> None:
+        with self._lock:
+            self.is_lost = True
+            left = list(self._executions.values())
+            self._executions.clear()
+        for execution in left:
+            execution.set_result(Outcome(status="lost"))
+
+
 class Supervisor:
     """Commands run below one long-lived process that ends them when this one goes away."""
 
     def __init__(self, lock: Path) -> None:
         self._lock = lock
         self._process: subprocess.Popen[bytes] | None = None
-        self._pending: dict[int, Execution] = {}  # of this process: another one gets another
+        self._pending = _Pending()  # of this process: another one gets another
         self._sending = threading.Lock()
         self._count = 0
         self._has_gpu = shutil.which("nvidia-smi") is not None
@@ -81,7 +114,7 @@ class Supervisor:
         self._count += 1
         identity = self._count
         execution = Execution(lambda: self._cancel(identity))
-        self._pending[identity] = execution
+        self._pending.add(identity, execution)
         self._send(
             process,
             {
@@ -112,7 +145,8 @@ class Supervisor:
             process.wait()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        process = self._process
+        if process is None or self._pending.is_lost or process.poll() is not None:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_LIFEGUARD), str(self._lock)],
                 stdin=subprocess.PIPE,
@@ -120,7 +154,7 @@ class Supervisor:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for us; we decide what ends
             )
-            self._pending = {}
+            self._pending = _Pending()
             arguments = [self._process, self._pending]
             threading.Thread(target=_read_replies, args=arguments, daemon=True).start()
         return self._process
@@ -133,24 +167,15 @@ class Supervisor:
                 process.stdin.write(line)
                 process.stdin.flush()
             except BrokenPipeError:
-                _give_up(self._pending)
+                self._pending.give_up()
 
 
-def _read_replies(process: subprocess.Popen[bytes], pending: dict[int, Execution]) -> None:
+def _read_replies(process: subprocess.Popen[bytes], pending: _Pending) -> None:
     assert process.stdout is not None
     for line in process.stdout:
         reply = json.loads(line)
-        execution = pending.pop(reply.pop("id"), None)
-        if execution is not None:
-            execution.set_result(Outcome(**reply))
-    _give_up(pending)
-
-
-def _give_up(pending: dict[int, Execution]) -> None:
-    for identity in list(pending):
-        execution = pending.pop(identity, None)
-        if execution is not None:
-            execution.set_result(Outcome(status="lost"))
+        pending.finish(reply.pop("id"), Outcome(**reply))
+    pending.give_up()
 
 
 def wait(future: Future[Outcome], is_stopping: Callable[[], bool]) -> Outcome:

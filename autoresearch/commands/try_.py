@@ -120,7 +120,7 @@ def _opened(path: Path, experiment: str | None, *, as_json: bool) -> Iterator[_O
 
 def _verdict(lane: Lane, number: int, candidate: Candidate) -> Verdict:
     try:
-        return lane.objection(candidate) or lane.verdict(number, candidate.commit, candidate.tree)
+        return lane.objection(candidate) or lane.verdict(number, candidate.tree)
     except Interrupted:
         return Verdict(status=Status.INTERRUPTED, reason="stopped before it was measured")
 

@@ -18,6 +18,10 @@ class Engine(Protocol):
     name: str
     slots: int
 
+    def expect(self, tree: str) -> None:
+        """Begin to get ready for measuring `tree`, while the caller still stores it."""
+        ...
+
     def submit(self, job: Job) -> Future[Outcome]:
         """Start a job."""
         ...

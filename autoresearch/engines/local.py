@@ -1,6 +1,6 @@
 """Evaluations on this machine, one at a time, each in a pristine tree."""
 
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from autoresearch.config import Config
@@ -20,16 +20,24 @@ class LocalEngine:
     def __init__(self, store: Store, supervisor: Supervisor, trees: Path, config: Config) -> None:
         self._supervisor = supervisor
         self._config = config
+        self._ahead = ThreadPoolExecutor(max_workers=1)
+        self._expected: tuple[str, Future[None]] | None = None
         self._trees = {
             role: Tree(store, trees / role, links=config.link, keep=config.keep)
             for role in (Role.CANDIDATE, Role.INCUMBENT)
         }
 
+    def expect(self, tree: str) -> None:
+        """Begin to lay out a candidate. It takes another processor's time, not the caller's."""
+        place = self._trees[Role.CANDIDATE]
+        self._expected = tree, self._ahead.submit(place.lay_out, tree)
+
     def submit(self, job: Job) -> Future[Outcome]:
         """Lay out the tree, prepare it when that is due, and start the command."""
         place = Role.CANDIDATE if job.role == Role.CANDIDATE else Role.INCUMBENT
         tree = self._trees[place]
-        tree.lay_out(job.tree)
+        if not self._was_expected(place, job.tree):
+            tree.lay_out(job.tree)
         if self._config.evaluate.prepare:
             outcome = self._prepare(tree, job)
             if outcome is not None:
@@ -38,7 +46,16 @@ class LocalEngine:
 
     def close(self) -> None:
         """End everything that still runs."""
+        self._ahead.shutdown()
         self._supervisor.close()
+
+    def _was_expected(self, place: Role, tree: str) -> bool:
+        """Whether the tree was laid out ahead; waits for it. Each layout serves one job."""
+        expected, self._expected = self._expected, None
+        if expected is None:
+            return False
+        expected[1].result()
+        return place == Role.CANDIDATE and expected[0] == tree
 
     def _prepare(self, tree: Tree, job: Job) -> Outcome | None:
         """Run `prepare` when its inputs changed; the outcome when it failed."""

@@ -1,0 +1,123 @@
+"""One run of the evaluator, or of a check, on one tree, in an open session."""
+
+from autoresearch import evaluation
+from autoresearch.errors import Protected
+from autoresearch.evaluation import Job
+from autoresearch.records import RunFinished
+from autoresearch.session import Session
+from autoresearch.supervise import Outcome, wait
+from autoresearch.trial import Role, Run, RunStatus, Status, Verdict
+
+
+def measure(
+    session: Session,
+    number: int,
+    role: Role,
+    tree: str,
+    index: int,
+    *,
+    attempt: int = 0,
+    epoch: int | None = None,
+) -> Run:
+    """Run the evaluator once and write the run down. A lost run is made once more.
+
+    Raises Protected when runs are lost repeatedly.
+    """
+    for _ in range(2):
+        run = run_once(session, number, role, tree, index, name=_name(role, index, attempt))
+        session.append(
+            RunFinished(n=number, run=run, attempt=attempt, epoch=epoch or session.state.epoch)
+        )
+        if run.status != RunStatus.LOST:
+            return run
+    raise Protected(
+        f"The evaluation of trial {number} was lost twice ({run.reason}): something ends the "
+        "tool's own processes."
+    )
+
+
+def run_once(
+    session: Session,
+    number: int,
+    role: Role,
+    tree: str,
+    index: int,
+    *,
+    name: str,
+    seconds: float | None = None,
+) -> Run:
+    """Run the evaluator once, for at most `seconds`, with its log in a folder of that name."""
+    evaluate = session.config.evaluate
+    limit = seconds or evaluate.hard_limit
+    seed = evaluation.seed_of(session.experiment.id, index)
+    directory = session.experiment.trial_directory(number) / name
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "metrics.json").unlink(missing_ok=True)
+    log = directory / "evaluate.log"
+    session.phase(number, "measuring", limit)
+    environment = evaluation.environment(
+        run_directory=directory,
+        trial=number,
+        seed=seed,
+        index=index,
+        time_budget=evaluate.time_budget,
+    )
+    outcome = _execute(
+        session,
+        Job(
+            tree=tree,
+            role=role,
+            command=evaluate.command,
+            directory=session.config.directory,
+            environment=environment,
+            seconds=limit,
+            log=log,
+        ),
+    )
+    return evaluation.read_run(
+        outcome,
+        evaluate,
+        role=role,
+        tree=tree,
+        index=index,
+        seed=seed,
+        run_directory=directory,
+        log_name=str(log.relative_to(session.experiment.directory)),
+        engine=session.engine.name,
+    )
+
+
+def failed_check(session: Session, number: int, tree: str, attempt: int) -> Verdict | None:
+    """Run the checks; the verdict when one of them failed."""
+    directory = session.experiment.trial_directory(number)
+    limit = session.config.evaluate.hard_limit
+    for position, check in enumerate(session.config.checks):
+        directory.mkdir(parents=True, exist_ok=True)
+        log = directory / f"check-{position}{f'-fix{attempt}' if attempt else ''}.log"
+        session.phase(number, "checking", limit)
+        outcome = _execute(
+            session,
+            Job(
+                tree=tree,
+                role=Role.CANDIDATE,
+                command=check.command,
+                directory=session.config.directory,
+                environment=evaluation.base_environment(),
+                seconds=limit,
+                log=log,
+            ),
+        )
+        if outcome.status == "cancelled":
+            return Verdict(status=Status.INTERRUPTED, reason="stopped")
+        if reason := evaluation.failed_reason(outcome, f"the check `{check.command}`"):
+            last = evaluation.tail(log, lines=1)
+            return Verdict(status=Status.CHECK, reason=f"{reason}: {last}" if last else reason)
+    return None
+
+
+def _execute(session: Session, job: Job) -> Outcome:
+    return wait(session.engine.submit(job), session.stop)
+
+
+def _name(role: Role, index: int, attempt: int) -> str:
+    return f"{role}-{index}" + (f"-fix{attempt}" if attempt else "")
