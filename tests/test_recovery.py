@@ -1,0 +1,99 @@
+"""The tool is killed at each step of a trial; the next run ends in the old or the new state."""
+
+import json
+import zlib
+
+import pytest
+from project import Project
+from ready import LOWER, journal, ready
+
+
+@pytest.fixture
+def project(make_project) -> Project:
+    return ready(make_project)
+
+
+def cut_after(project: Project, kind: str) -> None:
+    """Make the journal end as if the tool had been killed right after the last such record."""
+    path = project.experiment / "journal.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    last = max(i for i, line in enumerate(lines) if json.loads(line)["type"] == kind)
+    path.write_text("".join(lines[: last + 1]))
+
+
+def drop_last_row(project: Project) -> None:
+    path = project.experiment / "results.tsv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("started", "interrupted"), ("proposed", "keep"), ("run", "keep"), ("decided", "keep")],
+)
+def test_a_trial_that_was_cut_short_is_carried_through(project: Project, kind: str, status: str):
+    first = project.git("rev-parse", "autoresearch/engineering/x")
+    project.run("run")
+    kept = project.git("rev-parse", "autoresearch/engineering/x")
+    cut_after(project, kind)
+    drop_last_row(project)
+    project.git("update-ref", "refs/heads/autoresearch/engineering/x", first)
+    project.run("run", "--propose", "echo 'VALUE = 90' > src/work.py")
+    rows = project.rows()
+    assert [row["trial"] for row in rows] == ["0", "1", "2"]
+    assert [row["status"] for row in rows] == ["keep", status, "discard"]
+    expected = kept if status == "keep" else first
+    assert project.git("rev-parse", "autoresearch/engineering/x") == expected
+    runs = [record for record in journal(project, "run") if record["n"] == 1]
+    assert len(runs) == (1 if status == "keep" else 0)  # measured once, whatever happened
+
+
+def test_a_row_that_was_not_written_any_more_is_added_once(project: Project):
+    project.run("run")
+    drop_last_row(project)
+    project.run("run")
+    project.run("run")
+    assert [row["trial"] for row in project.rows()] == ["0", "1", "2", "3"]
+
+
+def test_a_torn_last_line_is_cut(project: Project):
+    project.run("run")
+    with (project.experiment / "journal.jsonl").open("a") as file:
+        file.write('{"type":"started","n":2,"par')
+    project.run("run")
+    assert [row["trial"] for row in project.rows()] == ["0", "1", "2"]
+
+
+def test_a_damaged_line_is_refused_and_can_be_repaired(project: Project):
+    project.run("run", "--loop", "--max-experiments", "2")
+    path = project.experiment / "journal.jsonl"
+    damaged = path.read_bytes().replace(b'"one less"', b'"one lass"', 1)
+    path.write_bytes(damaged)
+    refused = project.run("run", expect=5)
+    assert "damaged" in refused.err and "doctor --repair" in refused.err
+    assert path.read_bytes() == damaged
+    project.run("doctor", expect=5)
+    project.run("doctor", "--repair")
+    project.run("run", "--propose", LOWER)
+    copies = list(project.experiment.glob("journal.jsonl.damaged-*"))
+    assert [copy.read_bytes() for copy in copies] == [damaged]
+    for line in path.read_bytes().splitlines():
+        head, _, seal = line.rpartition(b',"crc":')
+        assert seal == b'"%08x"}' % zlib.crc32(head)
+
+
+def test_the_summary_is_only_a_shortcut(project: Project):
+    project.run("run")
+    (project.experiment / "summary.json").write_text("{nonsense")
+    project.run("run")
+    (project.experiment / "summary.json").unlink()
+    shown = project.run("log").out
+    assert "2 kept" in shown
+    assert [row["metric"] for row in project.rows()] == ["50.000000", "49.000000", "48.000000"]
+
+
+def test_a_baseline_that_was_cut_short_is_measured_anew(project: Project):
+    cut_after(project, "proposed")
+    (project.experiment / "results.tsv").unlink()
+    project.git("update-ref", "-d", "refs/heads/autoresearch/engineering/x")
+    project.run("run")
+    assert [row["trial"] for row in project.rows()] == ["0", "1"]
