@@ -5,7 +5,6 @@ features that this version does not have are refused by name, so that nobody rel
 protection that is not there.
 """
 
-import difflib
 import hashlib
 import json
 import math
@@ -294,6 +293,8 @@ def _explain(error: ValidationError) -> str:
     location = [str(part) for part in problem["loc"]]
     key, given = ".".join(location), problem["input"]
     if problem["type"] == "extra_forbidden":
+        import difflib  # only for this, and every command would wait for it
+
         near = difflib.get_close_matches(location[-1], _known_keys(location[:-1]), n=1, cutoff=0.4)
         hint = f" Did you mean `{near[0]}`?" if near else ""
         return f"there is no key `{key}`.{hint}"

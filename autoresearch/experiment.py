@@ -10,8 +10,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from autoresearch import config as configs
 from autoresearch import git
 from autoresearch.config import Config
@@ -195,12 +193,11 @@ def repository_of(experiment: Experiment, config: Config, start: Path) -> git.Re
 
 def cache_root() -> Path:
     """Where trees and our git directories are: `$AUTORESEARCH_CACHE` or the user's cache."""
-    chosen = os.environ.get("AUTORESEARCH_CACHE")
-    return (
-        Path(chosen).expanduser().absolute()
-        if chosen
-        else platformdirs.user_cache_path("autoresearch")
-    )
+    if chosen := os.environ.get("AUTORESEARCH_CACHE"):
+        return Path(chosen).expanduser().absolute()
+    import platformdirs  # only for this, and every command would wait for it
+
+    return platformdirs.user_cache_path("autoresearch")
 
 
 def cache_directory(experiment: Experiment, repository: git.Repository) -> Path:

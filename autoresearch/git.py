@@ -12,6 +12,16 @@ from pathlib import Path
 
 from autoresearch.errors import ConfigError, GitError, Protected
 
+# What `git rev-parse` answers in one call, a line each; the first only says how.
+_FACTS = (
+    "--path-format=absolute",
+    "--show-toplevel",
+    "--absolute-git-dir",
+    "--git-common-dir",
+    "--show-object-format",
+    "--show-prefix",
+)
+
 
 @dataclass(frozen=True)
 class Repository:
@@ -35,7 +45,14 @@ def find_repository(directory: Path) -> Repository:
         raise ConfigError("git is not installed, or not on PATH. autoresearch needs it.")
     if not directory.is_dir():
         raise ConfigError(f"There is no directory {directory}.")
-    answer = _ask_raw(directory, "rev-parse", "--is-bare-repository", "--is-inside-git-dir")
+    answer = _ask_raw(
+        directory, "rev-parse", "--is-bare-repository", "--is-inside-git-dir", *_FACTS
+    )
+    kind = os.fsdecode(answer.stdout).split("\n")[:2]
+    if kind[0] == "true":
+        raise ConfigError(f"{directory} is a bare repository. autoresearch needs a checkout.")
+    if kind[1:] == ["true"]:
+        raise ConfigError(f"{directory} is inside a .git directory. Go to the checkout itself.")
     if answer.returncode != 0:
         message = os.fsdecode(answer.stderr).strip()
         if "dubious ownership" in message:
@@ -44,18 +61,17 @@ def find_repository(directory: Path) -> Repository:
             f"{directory} is not in a git repository. Go to your project, or make one: "
             "`git init`, `git add -A`, `git commit -m start`."
         )
-    is_bare, is_inside = os.fsdecode(answer.stdout).split()
-    if is_bare == "true":
-        raise ConfigError(f"{directory} is a bare repository. autoresearch needs a checkout.")
-    if is_inside == "true":
-        raise ConfigError(f"{directory} is inside a .git directory. Go to the checkout itself.")
-    # Separate calls, because a path may hold a newline.
+    facts = os.fsdecode(answer.stdout).removesuffix("\n").split("\n")[2:]
+    if len(facts) != len(_FACTS) - 1:  # a path holds a newline: ask for one at a time
+        separately = [["--path-format=absolute", fact] for fact in _FACTS[1:]]
+        facts = [_ask(directory, "rev-parse", *fact) for fact in separately]
+    root, git_directory, common_directory, object_format, prefix = facts
     return Repository(
-        root=Path(_ask(directory, "rev-parse", "--show-toplevel")),
-        git_dir=Path(_ask(directory, "rev-parse", "--absolute-git-dir")),
-        common_dir=Path(_ask(directory, "rev-parse", "--path-format=absolute", "--git-common-dir")),
-        object_format=_ask(directory, "rev-parse", "--show-object-format"),
-        prefix=_ask(directory, "rev-parse", "--show-prefix"),
+        root=Path(root),
+        git_dir=Path(git_directory),
+        common_dir=Path(common_directory),
+        object_format=object_format,
+        prefix=prefix,
     )
 
 

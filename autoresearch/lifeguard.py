@@ -255,9 +255,6 @@ class Monitor:
             self._listen(0.02)
             if self._reap():
                 return
-        if self.status is None:
-            # All of its group at once: looking for them one by one is slow while they fork.
-            signal_all([-self.child], signal.SIGSTOP)
         end_descendants(self.child, self._reap)
 
 
@@ -356,6 +353,17 @@ def group_exists(group: int) -> bool:
     return True
 
 
+def groups_of(pids: Iterable[int]) -> list[int]:
+    """The process groups that these are in, as negative numbers."""
+    groups = set()
+    for pid in pids:
+        try:
+            groups.add(os.getpgid(pid))
+        except OSError:
+            pass  # it ended by itself
+    return [-group for group in groups - {os.getpgrp()}]
+
+
 def signal_all(pids: Iterable[int], number: int) -> None:
     """Send a signal to each process that is still there."""
     for pid in pids:
@@ -374,6 +382,8 @@ def end_descendants(group: int, reap: Callable[[], bool], spared: Collection[int
             new = set(descendants(os.getpid(), group, spared)) - seen
             if not new or time.monotonic() > until:
                 break
+            # Whole groups first, at once: one by one, some replace themselves in the meantime.
+            signal_all(groups_of(new), signal.SIGSTOP)
             signal_all(new, signal.SIGSTOP)
             seen |= new
         signal_all(seen, signal.SIGKILL)
@@ -386,6 +396,7 @@ class Lifeguard:
     def __init__(self) -> None:
         # request id -> (pid, lifeline write end, reply read end)
         self.monitors: dict[int, tuple[int, int | None, int]] = {}
+        self.deadlines: dict[int, float] = {}  # request id -> when its monitor must have answered
         self.buffer = b""
         self.poller = select.poll()
 
@@ -393,7 +404,7 @@ class Lifeguard:
         """Serve until the owner is gone; then end everything."""
         self.poller.register(0, select.POLLIN)
         while True:
-            for descriptor, _ in self.poller.poll():
+            for descriptor, _ in self.poller.poll(1000 if self.monitors else None):
                 if descriptor == 0:
                     data = os.read(0, 1 << 16)
                     if not data:
@@ -402,6 +413,7 @@ class Lifeguard:
                     self.take(data)
                 else:
                     self.pass_on(descriptor)
+            self.end_overdue()
 
     def take(self, data: bytes) -> None:
         """Act on the complete lines that have come in."""
@@ -436,6 +448,8 @@ class Lifeguard:
         os.close(lifeline)
         os.close(reply_write)
         self.monitors[request["id"]] = (pid, lifeline_write, reply)
+        latest = request["seconds"] + request["grace"] + KILL_LIMIT
+        self.deadlines[request["id"]] = time.monotonic() + latest
         self.poller.register(reply, select.POLLIN)
 
     def cut_lifeline(self, identity: int) -> None:
@@ -456,7 +470,7 @@ class Lifeguard:
         os.close(descriptor)
         if lifeline is not None:
             os.close(lifeline)
-        del self.monitors[identity]
+        del self.monitors[identity], self.deadlines[identity]
         if content:
             say(1, {**json.loads(content), "id": identity})  # the monitor has nothing left to do
             os.waitpid(pid, 0)
@@ -466,6 +480,12 @@ class Lifeguard:
             say(1, {"status": "lost", "id": identity})
         if not self.monitors:
             no_children_left()  # what a killed monitor left behind can have been reaped by nobody
+
+    def end_overdue(self) -> None:
+        """Kill monitors that do not answer: a command can stop its monitor with a signal."""
+        for identity, deadline in self.deadlines.items():
+            if time.monotonic() > deadline:
+                os.kill(self.monitors[identity][0], signal.SIGKILL)
 
     def end_orphans(self, group: int) -> None:
         """End what a killed monitor watched: it is ours now."""

@@ -147,7 +147,7 @@ class Supervisor:
     def _started(self) -> subprocess.Popen[bytes]:
         process = self._process
         if process is None or self._pending.is_lost or process.poll() is not None:
-            self._process = subprocess.Popen(
+            self._process = process = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_LIFEGUARD), str(self._lock)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -155,9 +155,9 @@ class Supervisor:
                 start_new_session=True,  # Ctrl-C is for us; we decide what ends
             )
             self._pending = _Pending()
-            arguments = [self._process, self._pending]
+            arguments = [process, self._pending]
             threading.Thread(target=_read_replies, args=arguments, daemon=True).start()
-        return self._process
+        return process
 
     def _send(self, process: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
         assert process.stdin is not None
