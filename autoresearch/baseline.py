@@ -6,16 +6,15 @@ compared with numbers of after.
 """
 
 import hashlib
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from autoresearch import config as configs
 from autoresearch import git, measuring
-from autoresearch.config import Config
 from autoresearch.diagnosis import likely_cause, unmeasurable
 from autoresearch.errors import ConfigError
+from autoresearch.frozen import OWN_FOLDER
 from autoresearch.lane import VERDICTS, Lane
 from autoresearch.paths import Patterns
 from autoresearch.records import Abandoned, EpochOpened, Probed, Proposed, TrialStarted
@@ -24,7 +23,6 @@ from autoresearch.store import GITLINK, Entry
 from autoresearch.trial import Role, Run, RunStatus, Status
 from autoresearch.workspace import Rules
 
-OWN_FOLDER = ".autoresearch"
 _PROBE_FACTOR = 5.0  # an emptied target either fails at once or takes about as long as before
 _PROBE_LEAST = 10.0  # seconds
 
@@ -36,23 +34,6 @@ class Established:
     first: Run
     second: Run | None
     probe: Run | None
-
-
-def rules(config: Config, files: Iterable[Entry]) -> Rules:
-    """What may change and what not, among the files of the baseline.
-
-    Frozen is what the user named, the experiment's folder, and the files that the evaluator's
-    commands name, less those that the target names literally (`python train.py` may be both).
-    """
-    paths = {entry.path for entry in files}
-    commands = [config.evaluate.command, config.evaluate.prepare]
-    commands += [check.command for check in config.checks]
-    named = [path for command in commands for path in _named_in(command, config, paths)]
-    own = sorted({path for path in named if path not in config.target})
-    return Rules(
-        target=Patterns(config.target),
-        frozen=Patterns(dict.fromkeys([*config.frozen, f"{OWN_FOLDER}/**", *own])),
-    )
 
 
 def check_repository(session: Session, files: Sequence[Entry], found: Rules) -> None:
@@ -206,28 +187,6 @@ def open_epoch(lane: Lane, found: Rules, digest: str) -> None:
         sync=True,
     )
     lane.move_branch(session.state.previous_incumbent, incumbent)
-
-
-def _named_in(command: str, config: Config, paths: set[str]) -> Iterable[str]:
-    """The tracked files that a command names: as a path, as `-m module`, or make's Makefile."""
-    try:
-        words = shlex.split(command.replace("&&", " ").replace(";", " ").replace("|", " "))
-    except ValueError:
-        words = command.split()
-    prefix = f"{config.directory.strip('/')}/" if config.directory.strip("/.") else ""
-    for position, word in enumerate(words):
-        parts = [word.removeprefix("./"), word.partition("=")[2].removeprefix("./")]
-        candidates = [prefix + part for part in parts if part]
-        if position and words[position - 1] == "-m":
-            module = prefix + word.replace(".", "/")
-            candidates += [f"{module}.py", f"{module}/__main__.py"]
-        if Path(word).name == "make":
-            candidates += [prefix + "Makefile", prefix + "makefile", prefix + "GNUmakefile"]
-        for candidate in candidates:
-            if candidate in paths:
-                yield candidate
-            elif any(path.startswith(f"{candidate.rstrip('/')}/") for path in paths):
-                yield f"{candidate.rstrip('/')}/**"
 
 
 def _put_own_files(session: Session, index: Path) -> None:

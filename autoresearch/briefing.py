@@ -17,6 +17,8 @@ from autoresearch.state import State
 from autoresearch.trial import Status, Trial
 
 MAX_BYTES = 20_000
+_LOG_CHARACTERS = 18_000
+_DIFF_CHARACTERS = MAX_BYTES - 500  # room for a line above it and for the note below
 _HISTORY_ROWS = 100
 _DIGEST_LINES = 50
 _SIBLINGS = 10
@@ -85,21 +87,32 @@ class Briefer:
         if (old, new) not in self._diffs:
             if len(self._diffs) > 4 * _SIBLINGS:
                 self._diffs.clear()
-            self._diffs[old, new] = self._ahead.submit(lambda: capped(self.diff(old, new)))
+            self._diffs[old, new] = self._ahead.submit(
+                lambda: capped(self.diff(old, new), _DIFF_CHARACTERS)
+            )
         return self._diffs[old, new]
 
     def _history_table(self, state: State) -> str:
-        """The last trials, failures included, as rows of results.tsv. Each row is made once."""
+        """The last trials that there is room for, failures included, as rows of results.tsv.
+
+        Each row is made once.
+        """
         recent = state.finished[-_HISTORY_ROWS:]
         self._rows = {
             trial.number: self._rows.get(trial.number) or results.row(trial) for trial in recent
         }
-        return results.HEADER + "".join(self._rows.values())
+        rows = list(self._rows.values())
+        while len(results.HEADER) + sum(map(len, rows)) > MAX_BYTES:
+            del rows[0]
+        return results.HEADER + "".join(rows)
 
     def _failure(self, trial: Trial) -> str:
         log = trial.runs[-1].log if trial.runs else ""
         text = tail(self.experiment_directory / log, lines=50) if log else ""
-        return f"trial {trial.number}: {trial.status}: {trial.reason}\n\n{fenced(text)}\n"
+        reason = results.clean(trial.reason, 500)
+        # The end says what went wrong; capped here, so that the fence is closed.
+        shown = fenced(text[-_LOG_CHARACTERS:])
+        return f"trial {trial.number}: {trial.status}: {reason}\n\n{shown}\n"
 
 
 def task(situation: Situation) -> str:

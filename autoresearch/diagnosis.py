@@ -4,10 +4,9 @@ from pathlib import Path
 
 from autoresearch import evaluation, git
 from autoresearch.errors import ConfigError
+from autoresearch.frozen import OWN_FOLDER
 from autoresearch.session import Session
 from autoresearch.trial import Role, Status
-
-OWN_FOLDER = ".autoresearch"
 
 
 def likely_cause(session: Session) -> str:

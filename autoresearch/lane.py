@@ -7,7 +7,7 @@ step again ends in the same place. The loop, the baseline and `try` all go throu
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoresearch import judge, measuring
+from autoresearch import git, judge, measuring
 from autoresearch.errors import Protected
 from autoresearch.paths import readable
 from autoresearch.records import Applied, Decided, Proposed
@@ -182,9 +182,19 @@ class Lane:
         session.reporter.finished(trial, state)
         return trial
 
+    def refuse_checked_out(self) -> None:
+        """Raise Protected when a checkout stands on the branch: moving it would move that."""
+        experiment = self.session.experiment
+        if places := git.branch_checkouts(self.session.repository, experiment.branch_ref):
+            raise Protected(
+                f"The branch {experiment.branch} is checked out in {places[0]}, where its moving "
+                "would change your files. Switch that checkout to another branch, then run again."
+            )
+
     def move_branch(self, old: str, new: str) -> None:
         """Compare-and-swap the experiment's branch. Raises Protected when it is elsewhere."""
         experiment, store = self.session.experiment, self.session.store
+        self.refuse_checked_out()
         if store.move_ref(experiment.branch_ref, new, old or None):
             return
         found = store.resolve(experiment.branch_ref)

@@ -17,6 +17,7 @@ from autoresearch.errors import (
     Interrupted,
     KeptFailing,
     ProposerUnusable,
+    UsageError,
 )
 from autoresearch.evaluation import base_environment
 from autoresearch.lane import Lane
@@ -24,7 +25,7 @@ from autoresearch.limits import MAX_FAILURES_IN_A_ROW, Progress, budget_left, re
 from autoresearch.proposers import Context, ProposalFailed, Proposer, Request, SearchExhausted
 from autoresearch.records import Abandoned, Stopped, TrialStarted
 from autoresearch.recovery import interrupt, prepare
-from autoresearch.session import Session
+from autoresearch.session import WAITING_FOR_YOU, Session
 from autoresearch.trial import ORDINARY, Candidate, Status, Trial, Verdict
 
 STRATEGY = "greedy"
@@ -122,8 +123,11 @@ class Loop:
         self, proposer: Proposer, number: int, parent: str, attempt: int = 0, idea: str = ""
     ) -> Candidate:
         """Ask for a change, and store what then lies in the workspace."""
-        phase = "mending" if attempt else "proposing"
-        self.session.phase(number, phase, self.session.config.proposer.time_limit)
+        if proposer.asks_a_person:
+            self.session.phase(number, WAITING_FOR_YOU)
+        else:
+            limit = self.session.config.proposer.time_limit
+            self.session.phase(number, "mending" if attempt else "proposing", limit)
         started = time.monotonic()
         proposal = proposer.propose(self._request(number, parent, attempt))
         seconds = round(time.monotonic() - started, 3)
@@ -255,7 +259,10 @@ class Loop:
         self._config_stamp = stamp
         try:
             config = self.overridden(self.session.experiment.load_config())
-        except ConfigError as error:
+            proposers.check(config.proposer.use)
+            if missing := config.missing():
+                raise ConfigError(f"It lacks {', '.join(missing)}.")
+        except (ConfigError, UsageError) as error:
             self.session.reporter.say(f"Still using the config of before. {error}")
             return False
         if config == self.session.config:

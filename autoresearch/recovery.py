@@ -4,10 +4,9 @@ What a crash left open in the journal is carried through with the ordinary steps
 in exactly the old or the new state; then the baseline is made sure of.
 """
 
-from autoresearch import baseline, git
+from autoresearch import baseline, frozen, git
 from autoresearch.errors import ConfigError, Protected
 from autoresearch.lane import Lane
-from autoresearch.session import Session
 from autoresearch.trial import Status, Trial, Verdict
 from autoresearch.workspace import Rules
 
@@ -25,9 +24,9 @@ def prepare(lane: Lane) -> Rules:
         )
     source = state.baseline or git.head_commit(session.repository)
     files = session.store.files(source)
-    rules = baseline.rules(session.config, files)
+    rules = frozen.rules(session.config, [entry.path for entry in files])
     baseline.check_repository(session, files, rules)
-    _check_branch(session)
+    _check_branch(lane)
     digest = baseline.digest_of(session, rules)
     for trial in state.open_trials:
         _carry_through(lane, trial, rules, is_comparable=digest == state.digest)
@@ -67,13 +66,10 @@ def _carry_through(lane: Lane, trial: Trial, rules: Rules, *, is_comparable: boo
         lane.conclude(trial.number, verdict)
 
 
-def _check_branch(session: Session) -> None:
+def _check_branch(lane: Lane) -> None:
+    session = lane.session
     experiment, state = session.experiment, session.state
-    if places := git.branch_checkouts(session.repository, experiment.branch_ref):
-        raise Protected(
-            f"The branch {experiment.branch} is checked out in {places[0]}, where its moving "
-            "would change your files. Switch that checkout to another branch, then run again."
-        )
+    lane.refuse_checked_out()
     found = session.store.resolve(experiment.branch_ref)
     if state.incumbent_value is None and state.epoch == 0 and found is not None:
         raise Protected(

@@ -32,6 +32,7 @@ from autoresearch.supervise import Supervisor, wait_for_earlier
 from autoresearch.trial import Trial
 from autoresearch.workspace import Tree
 
+WAITING_FOR_YOU = "waiting for you"  # the phase in which the terminal belongs to a person
 MIN_FREE_BYTES = 64_000_000
 MIN_FREE_INODES = 200
 
@@ -161,7 +162,7 @@ class Session:
     def _open_trees(self) -> None:
         self.store.hide(self.config.link)
         trees = self.cache / "trees"
-        self.engine = LocalEngine(self.store, self.supervisor, trees, self.config)
+        self.engine = LocalEngine(self.store, self.supervisor, trees, self.config, self.stop)
         self.workspace = Tree(
             self.store, trees / "workspace", links=self.config.link, keep=self.config.keep
         )

@@ -1,6 +1,7 @@
 """`autoresearch run`: trial after trial, or one."""
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -77,6 +78,14 @@ def run(
         raise UsageError("--resume takes the last active experiment: leave -e out.")
     if options.proposer and options.propose is not None and options.proposer != "command":
         raise UsageError("--propose CMD is the proposer `command`: leave --proposer out.")
+    if options.propose is not None and not options.propose.strip():
+        raise UsageError("--propose needs a command.")
+    if options.proposer and options.proposer not in proposers.NAMES:
+        raise UsageError(
+            f"There is no proposer {options.proposer!r}: it is one of {', '.join(proposers.NAMES)}."
+        )
+    if not math.isfinite(options.until or 0) or not math.isfinite(options.max_cost or 0):
+        raise UsageError("--until and --max-cost take a finite number.")
     chosen, choice = places.find(path, experiment)
     config = options.over(chosen.load_config())
     if missing := config.missing():

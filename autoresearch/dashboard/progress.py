@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from autoresearch.dashboard import numbers
 from autoresearch.dashboard.safe_text import one_line, shorten
 from autoresearch.goal import Goal
+from autoresearch.session import WAITING_FOR_YOU
 from autoresearch.state import State
 from autoresearch.trial import Status, Trial
 
@@ -146,6 +147,9 @@ class LiveReporter(PlainReporter):
         """Show it in the line in flight, with how long it takes and may take."""
         from rich.live import Live
 
+        if what == WAITING_FOR_YOU:
+            self.close()
+            return
         self._number, self._what, self._limit = number, what, limit_seconds
         self._since = time.monotonic()
         if self._live is None:

@@ -1,12 +1,13 @@
 """Evaluations on this machine, one at a time, each in a pristine tree."""
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from autoresearch.config import Config
 from autoresearch.evaluation import Job
 from autoresearch.store import Store
-from autoresearch.supervise import Command, Outcome, Supervisor
+from autoresearch.supervise import Command, Outcome, Supervisor, wait
 from autoresearch.trial import Role
 from autoresearch.workspace import Tree
 
@@ -17,7 +18,15 @@ class LocalEngine:
     name = "local"
     slots = 1
 
-    def __init__(self, store: Store, supervisor: Supervisor, trees: Path, config: Config) -> None:
+    def __init__(
+        self,
+        store: Store,
+        supervisor: Supervisor,
+        trees: Path,
+        config: Config,
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self._is_stopping = is_stopping
         self._supervisor = supervisor
         self._config = config
         self._ahead = ThreadPoolExecutor(max_workers=1)
@@ -65,7 +74,7 @@ class LocalEngine:
         tree.unprepare()
         tree.lay_out(job.tree)
         log = job.log.with_name("prepare.log")
-        outcome = self._start(tree, job, command, log).result()
+        outcome = wait(self._start(tree, job, command, log), self._is_stopping)
         if outcome.status == "exited" and outcome.exit_code == 0:
             tree.prepared(tree.needs_preparing(command))
             return None

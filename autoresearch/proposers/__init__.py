@@ -19,7 +19,10 @@ _PROPOSERS = {
     "tune": ("tune", "Tune"),
 }
 
+NAMES = tuple(_PROPOSERS)
+
 __all__ = [
+    "NAMES",
     "Context",
     "Proposal",
     "ProposalFailed",

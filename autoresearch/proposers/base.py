@@ -63,6 +63,7 @@ class Proposer(Protocol):
 
     name: str
     can_fix: bool  # whether it makes sense to show it a crash of its own candidate
+    asks_a_person: bool  # whether it needs the terminal for itself
 
     def propose(self, request: Request) -> Proposal:
         """Make one change. Raises ProposalFailed or SearchExhausted."""

@@ -15,6 +15,7 @@ class CommandProposer:
 
     name = "command"
     can_fix = True
+    asks_a_person = False
 
     def __init__(self, context: Context) -> None:
         self._supervisor = context.supervisor

@@ -12,6 +12,7 @@ class Manual:
 
     name = "manual"
     can_fix = True
+    asks_a_person = True
 
     def __init__(self, context: Context) -> None:
         self._is_stopping = context.is_stopping

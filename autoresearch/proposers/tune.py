@@ -41,6 +41,7 @@ class Tune:
 
     name = "tune"
     can_fix = False
+    asks_a_person = False
 
     def __init__(self, context: Context) -> None:
         try:
