@@ -2,7 +2,7 @@
 
 import pytest
 from project import Project
-from ready import journal, ready
+from ready import journal, ready, values
 
 from autoresearch.config import Config
 from autoresearch.frozen import rules
@@ -77,7 +77,7 @@ def test_what_is_to_be_kept_survives_the_cleaning(project: Project):
     project.edit_config("keep = []", 'keep = ["build/"]')
     count = "mkdir -p build; echo x >> build/log; echo cost: $(wc -l < build/log)"
     project.edit_config("sh bench.sh", count)
-    project.run("run", "--loop", "--max-experiments", "2")
+    project.run("run", "--loop", "--max-experiments", "2", "--propose", values(7, 8))
     assert [float(row["metric"]) for row in project.rows()[1:]] == [1, 2]
 
 
