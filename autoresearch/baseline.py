@@ -111,12 +111,9 @@ def establish(lane: Lane, baseline: str, found: Rules, *, probe: bool = True) ->
     """
     session = lane.session
     tree = session.store.tree_of(baseline)
-    if session.state.epoch == 0:
-        session.append(
-            EpochOpened(
-                epoch=1, digest=digest_of(session, found), reason="the first", baseline=baseline
-            )
-        )
+    digest = digest_of(session, found)
+    if (baseline, digest) != (session.state.baseline, session.state.digest):
+        session.append(EpochOpened(epoch=1, digest=digest, reason="the first", baseline=baseline))
     session.append(TrialStarted(n=0, parent="", proposer="baseline"))
     session.append(Proposed(n=0, candidate=baseline, tree=tree, idea="baseline"), sync=True)
     verdict = lane.verdict(0, tree)
@@ -186,7 +183,7 @@ def open_epoch(lane: Lane, found: Rules, digest: str) -> None:
         ),
         sync=True,
     )
-    lane.move_branch(session.state.previous_incumbent, incumbent)
+    lane.move_branch(session.state.branch_at, incumbent)
 
 
 def _put_own_files(session: Session, index: Path) -> None:

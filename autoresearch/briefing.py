@@ -14,7 +14,7 @@ from autoresearch import results
 from autoresearch.config import Config
 from autoresearch.evaluation import tail
 from autoresearch.state import State
-from autoresearch.trial import Status, Trial
+from autoresearch.trial import FAILED, Status, Trial
 
 MAX_BYTES = 20_000
 _LOG_CHARACTERS = 18_000
@@ -22,7 +22,7 @@ _DIFF_CHARACTERS = MAX_BYTES - 500  # room for a line above it and for the note 
 _HISTORY_ROWS = 100
 _DIGEST_LINES = 50
 _SIBLINGS = 10
-_FAILED = (Status.CRASH, Status.TIMEOUT, Status.INVALID, Status.CHECK)
+_HAS_A_LOG = FAILED | {Status.CHECK}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +189,7 @@ def _siblings(state: State, parent: str) -> list[Trial]:
 
 
 def _last_failure(state: State) -> Trial | None:
-    failed = (trial for trial in reversed(state.finished) if trial.status in _FAILED)
+    failed = (trial for trial in reversed(state.finished) if trial.status in _HAS_A_LOG)
     return next(failed, None)
 
 

@@ -5,11 +5,12 @@ user's word (`try`, `restore --files`).
 """
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from autoresearch import git
 from autoresearch.errors import ConfigError
@@ -37,6 +38,11 @@ class Checkout:
         self._repository = repository
         self.root = repository.root
         self._index = store.directory / "checkout.index"
+
+    @property
+    def head(self) -> str:
+        """The commit that is checked out."""
+        return git.head_commit(self._repository)
 
     def base(self, otherwise: str) -> str:
         """The commit that this checkout was last put at."""
@@ -71,16 +77,14 @@ class Checkout:
             invalid=snapshot.invalid,
         )
 
-    def put_back(self, base: str, stored: str, paths: Iterable[str]) -> tuple[str, ...]:
+    def put_back(self, base: str, stored: str, paths: Sequence[str]) -> tuple[str, ...]:
         """Make these files as in `base` again; returns those that were left alone.
 
         A file that is no longer as in `stored`, because somebody went on editing it, is left.
         """
-        return self._write(base, paths, expected=stored)
-
-    def apply(self, commit: str, base: str, paths: Sequence[str]) -> tuple[str, ...]:
-        """Write files of `commit` over those that are as in `base`; returns those left alone."""
-        return self._write(commit, paths, expected=base)
+        edited = self.differing(stored, paths)
+        self.write(base, [path for path in paths if path not in edited])
+        return tuple(sorted(edited))
 
     def merge(self, base: str, incumbent: str, rules: Rules) -> Merged:
         """Bring the difference from `base` to `incumbent` into the target's files.
@@ -99,7 +103,7 @@ class Checkout:
                 else:
                     conflicts.append(change.path)
             else:
-                self._write(incumbent, [change.path], expected=base)
+                self.write(incumbent, [change.path])
                 written.append(change.path)
         return Merged(tuple(written), tuple(conflicts))
 
@@ -114,17 +118,14 @@ class Checkout:
                     found.append(path)
         return found
 
-    def _write(self, commit: str, paths: Iterable[str], expected: str) -> tuple[str, ...]:
-        paths = list(paths)
-        edited = self.differing(expected, paths)
-        wanted = [path for path in paths if path not in edited]
+    def write(self, commit: str, paths: Sequence[str]) -> None:
+        """Make these files as in `commit`. The caller knows that no work is lost by it."""
         self._store.read_tree(self._index, commit)
         there = {entry.path for entry in self._store.files(commit)}
-        self._store.check_out(self.root, self._index, [path for path in wanted if path in there])
-        for path in wanted:
+        for path in paths:  # first, because a folder may have to make way for a file
             if path not in there:
                 self._remove(path)
-        return tuple(sorted(edited))
+        self._store.check_out(self.root, self._index, [path for path in paths if path in there])
 
     def _remove(self, path: str) -> None:
         """Remove a file, and the folders that it leaves empty."""
@@ -141,8 +142,15 @@ class Checkout:
         """Those of `paths` that are not as in `commit`."""
         self._store.read_tree(self._index, commit)
         self._store.refresh(self.root, self._index)
-        changed = {path.rstrip("/") for path in self._store.changed_paths(self.root, self._index)}
-        return changed & set(paths)
+        changed = set(self._store.changed_paths(self.root, self._index))
+        files = [entry.path for entry in self._store.files(commit)]
+        there = {*files, *(str(folder) for path in files for folder in PurePosixPath(path).parents)}
+        # What git ignores is not listed as changed, nor is a folder that stands in the way.
+        return {
+            path
+            for path in paths
+            if path in changed or (path not in there and os.path.lexists(self.root / path))
+        }
 
     def _merge_file(self, base: str, incumbent: str, change: Change) -> bool:
         """Three-way merge of one file; False when a person has to look at it."""

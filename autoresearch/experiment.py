@@ -104,17 +104,8 @@ class Experiment:
 
     @property
     def own_files(self) -> list[Path]:
-        """The experiment's evaluator: what is neither config nor record."""
-        if not self.directory.is_dir():
-            return []
-        record = re.compile(
-            r"config\.|program\.md$|ideas\.md$|journal|results|summary|checkouts|runner|run\.log$|lock$"
-        )
-        return sorted(
-            path
-            for path in self.directory.iterdir()
-            if path.is_file() and not record.match(path.name) and not path.name.startswith(".")
-        )
+        """The experiment's own evaluator: what stands in its folder and is called `evaluate…`."""
+        return sorted(path for path in self.directory.glob("evaluate*") if path.is_file())
 
     def load_config(self) -> Config:
         """The config as it is on disk now."""
@@ -147,19 +138,28 @@ def write_gitignore(experiment: Experiment) -> None:
 
 
 def discover(start: Path) -> list[Experiment]:
-    """All experiments that can be seen from `start`: the repository's, then the user's."""
-    roots: list[tuple[str, Path]] = []
-    repository_root = _repository_root(start)
-    if repository_root is not None:
-        roots.append(("project", repository_root))
-    if Path.home() != repository_root:
-        roots.append(("user", Path.home()))
-    found = []
-    for scope, root in roots:
-        for config in sorted((root / FOLDER).glob("*/*/config.toml")):
-            directory = config.parent
-            found.append(Experiment(directory.parent.name, directory.name, scope, directory))
-    return found
+    """All experiments that can be seen from `start`: the repository's, then the user's.
+
+    A linked worktree sees those of the main checkout too: they are about the same branches. Where
+    both have one of a name, because its config is committed, the one with a record counts.
+    """
+    git.require()
+    try:
+        repository = git.find_repository(start)
+        roots = list(dict.fromkeys([repository.root, repository.main_root]))
+    except ConfigError:
+        roots = []
+    found: dict[str, Experiment] = {}
+    for one in (one for root in roots for one in _below(root, "project")):
+        if one.id not in found or not found[one.id].files.journal.exists():
+            found[one.id] = one
+    users = [] if Path.home() in roots else _below(Path.home(), "user")
+    return [*found.values(), *users]
+
+
+def _below(root: Path, scope: str) -> list[Experiment]:
+    directories = [config.parent for config in sorted((root / FOLDER).glob("*/*/config.toml"))]
+    return [Experiment(place.parent.name, place.name, scope, place) for place in directories]
 
 
 def find(start: Path, wanted: str | None) -> tuple[Experiment, str]:
@@ -205,13 +205,6 @@ def cache_directory(experiment: Experiment, repository: git.Repository) -> Path:
     identity = f"{experiment.directory}\0{repository.common_dir}".encode("utf-8", "surrogateescape")
     short = hashlib.sha256(identity).hexdigest()[:12]
     return cache_root() / f"{experiment.domain}-{experiment.name}-{short}"
-
-
-def _repository_root(start: Path) -> Path | None:
-    try:
-        return git.find_repository(start).root
-    except ConfigError:
-        return None
 
 
 def _named(experiments: list[Experiment], wanted: str) -> Experiment:

@@ -34,15 +34,26 @@ class Repository:
     prefix: str  # the directory it was found from, relative to the root, "" or ending in "/"
 
     @property
+    def main_root(self) -> Path:
+        """The main checkout, when this is a linked one that has such; else this one."""
+        is_linked = self.git_dir != self.common_dir and self.common_dir.name == ".git"
+        return self.common_dir.parent if is_linked else self.root
+
+    @property
     def objects(self) -> Path:
         """Where its objects are stored."""
         return self.common_dir / "objects"
 
 
-def find_repository(directory: Path) -> Repository:
-    """The repository around `directory`. Raises ConfigError when there is none that can be used."""
+def require() -> None:
+    """Raise ConfigError when there is no git."""
     if shutil.which("git") is None:
         raise ConfigError("git is not installed, or not on PATH. autoresearch needs it.")
+
+
+def find_repository(directory: Path) -> Repository:
+    """The repository around `directory`. Raises ConfigError when there is none that can be used."""
+    require()
     if not directory.is_dir():
         raise ConfigError(f"There is no directory {directory}.")
     answer = _ask_raw(
@@ -119,11 +130,6 @@ def ignored_paths(repository: Repository) -> list[str]:
         repository.root, "ls-files", "-z", "-o", "-i", "--exclude-standard", "--directory"
     ).stdout
     return [os.fsdecode(path) for path in raw.split(b"\0") if path]
-
-
-def is_ignored(repository: Repository, path: str) -> bool:
-    """Whether git ignores `path` (relative to the root)."""
-    return _ask_raw(repository.root, "check-ignore", "-q", "--", path).returncode == 0
 
 
 def skipped_paths(repository: Repository) -> set[str]:

@@ -174,7 +174,7 @@ class Lane:
         session, state = self.session, self.session.state
         trial = state.trials[number]
         if trial.status == Status.KEEP:
-            self.move_branch(state.previous_incumbent, trial.commit)
+            self.move_branch(state.branch_at, trial.commit)
         session.append(Applied(n=number))
         if number and number % PACK_EVERY == 0:
             session.store.pack_refs()

@@ -17,16 +17,24 @@ from autoresearch.errors import (
     Interrupted,
     KeptFailing,
     ProposerUnusable,
-    UsageError,
 )
 from autoresearch.evaluation import base_environment
 from autoresearch.lane import Lane
 from autoresearch.limits import MAX_FAILURES_IN_A_ROW, Progress, budget_left, reason_to_stop
-from autoresearch.proposers import Context, ProposalFailed, Proposer, Request, SearchExhausted
+from autoresearch.proposers import (
+    Context,
+    Proposal,
+    ProposalFailed,
+    Proposer,
+    Request,
+    SearchExhausted,
+)
 from autoresearch.records import Abandoned, Stopped, TrialStarted
 from autoresearch.recovery import interrupt, prepare
 from autoresearch.session import WAITING_FOR_YOU, Session
 from autoresearch.trial import ORDINARY, Candidate, Status, Trial, Verdict
+from autoresearch.watch import ConfigWatch
+from autoresearch.workspace import Snapshot
 
 STRATEGY = "greedy"
 MENDABLE = (Status.CRASH, Status.INVALID)  # what a proposer may try to mend
@@ -46,7 +54,7 @@ class Loop:
     def __post_init__(self) -> None:
         self._lane = Lane(self.session)
         self._briefer = Briefer(self.session.experiment.directory, self.session.store.diff)
-        self._config_stamp = self._stamp()
+        self._watch = ConfigWatch(self.session, self.overridden)
         self._started = time.monotonic()
         self._trials = 0
         self._failures = 0
@@ -71,7 +79,7 @@ class Loop:
         self._rules = prepare(self._lane)
         proposer = self._make_proposer()
         while True:
-            if self._config_changed():
+            if self._watch.config_changed():
                 self._rules = prepare(self._lane)
                 proposer = self._make_proposer()
             if reason := self._reason_to_stop():
@@ -84,14 +92,15 @@ class Loop:
             except ProposalFailed as failure:
                 if self.is_single:
                     raise KeptFailing(f"No trial was made: {failure}.") from None
-                self._count_failure(f"no trial was made: {failure}")
+                number = self.session.state.next_number
+                self._count_failure(number, f"no trial was made: {failure}")
                 continue
             self.session.stop.raise_if_requested()
             self._trials += 1
             if trial.status in ORDINARY:
                 self._failures = 0
             else:
-                self._count_failure(f"{trial.status}: {trial.reason}")
+                self._count_failure(trial.number, f"{trial.status}: {trial.reason}")
 
     def _attempt(self, proposer: Proposer) -> Trial:
         """One trial. Raises ProposalFailed or SearchExhausted when none came of it."""
@@ -119,10 +128,34 @@ class Loop:
         self._briefer.expect(trial)
         return trial
 
-    def _propose(
-        self, proposer: Proposer, number: int, parent: str, attempt: int = 0, idea: str = ""
-    ) -> Candidate:
+    def _propose(self, proposer: Proposer, number: int, parent: str) -> Candidate:
         """Ask for a change, and store what then lies in the workspace."""
+        proposal, seconds = self._ask(proposer, number, parent)
+        snapshot = self.session.workspace.snapshot(self._rules)
+        return self._store(proposer, number, parent, snapshot, proposal, seconds)
+
+    def _mend(
+        self, proposer: Proposer, number: int, failed: Candidate, verdict: Verdict, attempt: int
+    ) -> Candidate | None:
+        """Give a failed candidate back to its proposer; None when it is as before."""
+        self._failed = replace(
+            self.session.state.trials[number], status=verdict.status, reason=verdict.reason
+        )
+        try:
+            proposal, seconds = self._ask(proposer, number, failed.parent, attempt)
+        except (ProposalFailed, SearchExhausted):
+            return None
+        snapshot = self.session.workspace.snapshot_since(failed.parent, self._rules)
+        before = (failed.tree, bool(failed.invalid), failed.frozen_touched)
+        if (snapshot.tree, bool(snapshot.invalid), snapshot.frozen_touched) == before:
+            return None
+        proposal = replace(proposal, idea=proposal.idea or failed.idea)
+        return self._store(proposer, number, failed.parent, snapshot, proposal, seconds, attempt)
+
+    def _ask(
+        self, proposer: Proposer, number: int, parent: str, attempt: int = 0
+    ) -> tuple[Proposal, float]:
+        """What the proposer says, and the seconds that it took."""
         if proposer.asks_a_person:
             self.session.phase(number, WAITING_FOR_YOU)
         else:
@@ -130,39 +163,31 @@ class Loop:
             self.session.phase(number, "mending" if attempt else "proposing", limit)
         started = time.monotonic()
         proposal = proposer.propose(self._request(number, parent, attempt))
-        seconds = round(time.monotonic() - started, 3)
-        snapshot = self.session.workspace.snapshot(self._rules)
-        candidate = self._lane.store(
-            number,
-            parent,
-            snapshot,
-            proposal.idea or idea,
-            proposer=proposer.name,
-            attempt=attempt,
-        )
-        if attempt == 0 or snapshot.changed:
-            self._lane.propose(
-                number,
-                candidate,
-                attempt=attempt,
-                parameters=proposal.parameters,
-                seconds=seconds,
-                cost_usd=proposal.cost_usd,
-            )
-        return candidate
+        return proposal, round(time.monotonic() - started, 3)
 
-    def _mend(
-        self, proposer: Proposer, number: int, failed: Candidate, verdict: Verdict, attempt: int
-    ) -> Candidate | None:
-        """Give a failed candidate back to its proposer; None when nothing came of it."""
-        self._failed = replace(
-            self.session.state.trials[number], status=verdict.status, reason=verdict.reason
+    def _store(
+        self,
+        proposer: Proposer,
+        number: int,
+        parent: str,
+        snapshot: Snapshot,
+        proposal: Proposal,
+        seconds: float,
+        attempt: int = 0,
+    ) -> Candidate:
+        """Make a snapshot the trial's candidate, and write that down."""
+        candidate = self._lane.store(
+            number, parent, snapshot, proposal.idea, proposer=proposer.name, attempt=attempt
         )
-        try:
-            mended = self._propose(proposer, number, failed.parent, attempt, failed.idea)
-        except (ProposalFailed, SearchExhausted):
-            return None
-        return mended if mended.changed else None
+        self._lane.propose(
+            number,
+            candidate,
+            attempt=attempt,
+            parameters=proposal.parameters,
+            seconds=seconds,
+            cost_usd=proposal.cost_usd,
+        )
+        return candidate
 
     def _judge(self, number: int, candidate: Candidate, attempt: int = 0) -> Verdict:
         objection = self._lane.objection(candidate)
@@ -225,11 +250,10 @@ class Loop:
             config.limits, self._progress, self.session.state, config.evaluate.goal
         )
 
-    def _count_failure(self, reason: str) -> None:
+    def _count_failure(self, number: int, reason: str) -> None:
         self.session.stop.raise_if_requested()
         self._failures += 1
         if self._failures >= MAX_FAILURES_IN_A_ROW:
-            number = max(self.session.state.trials, default=0)
             raise KeptFailing(
                 f"Paused: {self._failures} failures in a row, the last one {reason}. "
                 f"Look at {self.session.experiment.trial_directory(number)}, then run again."
@@ -250,30 +274,3 @@ class Loop:
                 is_stopping=session.stop,
             ),
         )
-
-    def _config_changed(self) -> bool:
-        """Whether the user edited the config; a broken one is said aloud and not used."""
-        stamp = self._stamp()
-        if stamp == self._config_stamp:
-            return False
-        self._config_stamp = stamp
-        try:
-            config = self.overridden(self.session.experiment.load_config())
-            proposers.check(config.proposer.use)
-            if missing := config.missing():
-                raise ConfigError(f"It lacks {', '.join(missing)}.")
-        except (ConfigError, UsageError) as error:
-            self.session.reporter.say(f"Still using the config of before. {error}")
-            return False
-        if config == self.session.config:
-            return False
-        self.session.reporter.say("config.toml was changed: it counts from the next trial on.")
-        self.session.use_config(config)
-        return True
-
-    def _stamp(self) -> tuple[int, int]:
-        try:
-            status = self.session.experiment.config_path.stat()
-        except FileNotFoundError:
-            return 0, 0
-        return status.st_mtime_ns, status.st_size

@@ -7,7 +7,8 @@ in exactly the old or the new state; then the baseline is made sure of.
 from autoresearch import baseline, frozen, git
 from autoresearch.errors import ConfigError, Protected
 from autoresearch.lane import Lane
-from autoresearch.trial import Status, Trial, Verdict
+from autoresearch.session import Session
+from autoresearch.trial import BY_HAND, Status, Trial, Verdict
 from autoresearch.workspace import Rules
 
 
@@ -22,7 +23,7 @@ def prepare(lane: Lane) -> Rules:
         raise ConfigError(
             f"Fill in {', '.join(missing)} in {session.experiment.config_path}, then run again."
         )
-    source = state.baseline or git.head_commit(session.repository)
+    source = _source(session)
     files = session.store.files(source)
     rules = frozen.rules(session.config, [entry.path for entry in files])
     baseline.check_repository(session, files, rules)
@@ -30,10 +31,12 @@ def prepare(lane: Lane) -> Rules:
     digest = baseline.digest_of(session, rules)
     for trial in state.open_trials:
         _carry_through(lane, trial, rules, is_comparable=digest == state.digest)
+    if state.branch_at != state.incumbent:
+        lane.move_branch(state.branch_at, state.incumbent)  # that of a new epoch
     if state.incumbent_value is None:
-        commit = state.baseline if digest == state.digest else ""
-        probe = session.config.evaluate.probe
-        baseline.establish(lane, commit or baseline.store_baseline(session), rules, probe=probe)
+        is_same = (source, digest) == (state.baseline, state.digest)
+        commit = source if is_same else baseline.store_baseline(session)
+        baseline.establish(lane, commit, rules, probe=session.config.evaluate.probe)
     elif digest != state.digest:
         baseline.open_epoch(lane, rules, digest)
     return rules
@@ -42,11 +45,23 @@ def prepare(lane: Lane) -> Rules:
 def interrupt(lane: Lane, number: int, rules: Rules) -> Trial:
     """End a trial whose proposer was stopped: what it had done so far is stored."""
     session, trial = lane.session, lane.session.state.trials[number]
-    snapshot = session.workspace.snapshot(rules)
-    candidate = lane.store(number, trial.parent, snapshot, "", proposer=trial.proposer)
-    lane.propose(number, candidate)
+    # The files of a `try` are safe in its checkout; those of a deleted cache are gone.
+    if trial.proposer != BY_HAND and session.workspace.exists:
+        snapshot = session.workspace.snapshot(rules)
+        candidate = lane.store(number, trial.parent, snapshot, "", proposer=trial.proposer)
+        lane.propose(number, candidate)
     reason = "stopped while its change was being made"
     return lane.conclude(number, Verdict(status=Status.INTERRUPTED, reason=reason))
+
+
+def _source(session: Session) -> str:
+    """The baseline; while none could be measured, HEAD, which may have been mended meanwhile."""
+    state = session.state
+    if state.incumbent_value is not None:
+        return state.baseline
+    head = git.head_commit(session.repository)
+    is_of_head = state.baseline and session.store.resolve(f"{state.baseline}^") == head
+    return state.baseline if is_of_head else head
 
 
 def _carry_through(lane: Lane, trial: Trial, rules: Rules, *, is_comparable: bool) -> None:
@@ -76,8 +91,8 @@ def _check_branch(lane: Lane) -> None:
             f"The branch {experiment.branch} exists already, but not its record. Rename it "
             f"(`git branch -m {experiment.branch} NEW`) or delete it, then run again."
         )
-    expected = {state.incumbent, state.previous_incumbent}
-    if state.incumbent and found not in expected:
+    expected = {state.incumbent, state.branch_at}
+    if state.incumbent and (found or "") not in expected:
         raise Protected(
             f"The branch {experiment.branch} was moved by somebody else. Nothing was forced. Put "
             f"it back with `git update-ref {experiment.branch_ref} {state.incumbent}`, then run "

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -108,13 +108,7 @@ class Session:
 
     def phase(self, number: int, what: str, limit_seconds: float | None = None) -> None:
         """Say what is going on, to the person watching and to `status`."""
-        self.runner = replace(
-            self.runner,
-            trial=number,
-            phase=what,
-            phase_started_at=time.time(),
-            limit_seconds=limit_seconds,
-        )
+        self.runner = self.runner.at(number, what, limit_seconds)
         runner.write(self.experiment.runner_path, self.runner)
         self.reporter.phase(number, what, limit_seconds)
 
@@ -256,6 +250,8 @@ def _signals(reporter: Reporter) -> Iterator[Stop]:
         signal.SIGTERM: ask,
         signal.SIGHUP: hang_up,
     }
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        del handlers[signal.SIGHUP]  # nohup: whoever started us has taken care of it
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield stop

@@ -41,7 +41,7 @@ class State:
     incumbent_tree: str = ""
     incumbent_trial: int = 0
     incumbent_value: float | None = None
-    previous_incumbent: str = ""
+    branch_at: str = ""  # where the experiment's branch stands: at the incumbent, or before it
     probed: bool = False
     next_number: int = 0
     counts: dict[str, int] = field(default_factory=dict)  # by status, without trial 0
@@ -69,12 +69,6 @@ class State:
         """How many trials were decided, without the baseline."""
         return sum(self.counts.values())
 
-    def failures(self) -> int:
-        """How many trials ended in crash, timeout or without a usable number."""
-        return sum(
-            self.counts.get(status, 0) for status in (Status.CRASH, Status.TIMEOUT, Status.INVALID)
-        )
-
     def apply(self, record: Record) -> None:
         """Take one more record into account."""
         self.last_at = max(self.last_at, record.at)
@@ -100,13 +94,13 @@ class State:
                 self._decide(record)
             case Applied():
                 self._set(record.n, phase="applied")
+                self.branch_at = self.incumbent
                 self._forget_old()
             case Stopped():
                 self.stop_reason = record.reason
 
     def _open_epoch(self, record: EpochOpened) -> None:
         self.epoch = record.epoch
-        self.previous_incumbent = self.incumbent
         self.digest = record.digest
         self.baseline = record.baseline
         self.baseline_value = record.baseline_value
@@ -125,6 +119,7 @@ class State:
             started_at=record.at,
         )
         self.next_number = max(self.next_number, record.n + 1)
+        self.branch_at = self.incumbent  # no trial begins before an epoch has moved the branch
 
     def _propose(self, record: Proposed) -> None:
         trial = self._set(
@@ -148,7 +143,7 @@ class State:
             return  # measured again for a new epoch: the epoch's own record has the numbers
         trial = self.trials[record.n]
         runs = (*trial.runs, record.run)
-        if record.run.role != Role.CANDIDATE:
+        if record.run.role != Role.CANDIDATE or record.run.index > 0:  # the first run stands for it
             self._set(record.n, runs=runs)
             return
         self._set(
@@ -179,7 +174,6 @@ class State:
                 self.since_keep = 0 if record.status == Status.KEEP else self.since_keep + 1
 
     def _move_incumbent(self, trial: Trial) -> None:
-        self.previous_incumbent = self.incumbent
         self.incumbent = trial.commit
         self.incumbent_tree = trial.tree
         self.incumbent_trial = trial.number

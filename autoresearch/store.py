@@ -137,8 +137,9 @@ class Store:
     def untracked_paths(self, work_tree: Path, index: Path) -> list[str]:
         """Everything that the index does not hold; whole directories end in `/`."""
         raw = self._work(
-            "ls-files", "-z", "-o", "--directory", index=index, work_tree=work_tree
-        ).stdout
+            "ls-files", "-z", "-o", "--directory", "--no-empty-directory",
+            index=index, work_tree=work_tree,
+        ).stdout  # fmt: skip
         return [os.fsdecode(path) for path in raw.split(b"\0") if path]
 
     def stage(self, work_tree: Path, index: Path, paths: Iterable[str]) -> None:

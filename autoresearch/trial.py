@@ -26,6 +26,12 @@ class Status(StrEnum):
 ORDINARY = frozenset({Status.KEEP, Status.DISCARD, Status.GUARD, Status.CHECK, Status.INTERRUPTED})
 
 
+# What a proposer's run that ended without a usable number is counted as.
+FAILED = frozenset({Status.CRASH, Status.TIMEOUT, Status.INVALID})
+
+BY_HAND = "try"  # the proposer's name of what somebody edited in a checkout of their own
+
+
 class RunStatus(StrEnum):
     """How one execution of the evaluator ended."""
 

@@ -8,7 +8,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autoresearch.errors import GitError
@@ -86,7 +86,8 @@ class Tree:
     def lay_out(self, commit: str) -> None:
         """Hold exactly the files of `commit`, the linked folders, and what is to be kept."""
         self.root.mkdir(parents=True, exist_ok=True)
-        exceptions = [*self._links, *self._keep, *self._prepared()[1]]
+        # Links are removed and made again: a candidate may have put something else in their place.
+        exceptions = [*self._keep, *self._prepared()[1]]
         try:
             self._lay_out(commit, exceptions)
         except GitError:
@@ -100,9 +101,25 @@ class Tree:
         self._store.lay_out(self.root, self._index, commit)
         self._store.clean(self.root, self._index, exceptions)
 
+    @property
+    def exists(self) -> bool:
+        """Whether it was ever laid out: the cache may have been deleted."""
+        return self.root.is_dir() and self._index.exists()
+
     def snapshot(self, rules: Rules) -> Snapshot:
-        """Store what was done to the tree since it was laid out."""
+        """Store what was done to the tree since it was laid out, or since the last snapshot."""
         return take_snapshot(self._store, self.root, self._index, rules)
+
+    def snapshot_since(self, parent: str, rules: Rules) -> Snapshot:
+        """The same, naming all that differs from `parent`, whatever was stored meanwhile."""
+        taken = self.snapshot(rules)
+        paths = [change.path for change in self._store.changes(parent, taken.tree)]
+        stored = [path for path in paths if rules.frozen.match(path)]
+        return replace(
+            taken,
+            changed=tuple(path for path in paths if path not in stored),
+            frozen_touched=tuple(dict.fromkeys([*taken.frozen_touched, *stored])),
+        )
 
     def needs_preparing(self, command: str) -> str:
         """The key to pass to `prepared` after running `command`, "" when that is done."""
@@ -117,7 +134,11 @@ class Tree:
 
     def prepared(self, key: str) -> None:
         """Note that what lies in the tree now, beside the commit's files, is to stay."""
+        for path in self._links:
+            (self.root / path.rstrip("/")).unlink(missing_ok=True)
         made = self._store.untracked_paths(self.root, self._index)
+        for path in self._links:
+            self._link(path)
         self._prepared_path.write_text(
             "\0".join([key, *made]), encoding="utf-8", errors="surrogateescape"
         )
@@ -134,16 +155,10 @@ class Tree:
 
     def _link(self, path: str) -> None:
         place = self.root / path.rstrip("/")
-        source = self._store.repository.root / path.rstrip("/")
-        if place.is_symlink() and place.readlink() == source:
-            return
-        if place.is_symlink() or place.is_file():
-            place.unlink()
-        place.parent.mkdir(parents=True, exist_ok=True)
         if not place.parent.resolve().is_relative_to(self.root.resolve()):
             raise GitError(f"{path} cannot be linked: a directory above it is a symlink.")
-        if not place.exists():
-            place.symlink_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(self._store.repository.root / path.rstrip("/"))
 
 
 def take_snapshot(

@@ -3,8 +3,6 @@
 Setting up takes a second, so it is done once for all tests of a worker and then copied.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os
@@ -18,10 +16,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from conftest import Project
+import psutil
+from project import Project
 
 # Prints the value of the target as `cost`; some values make it misbehave.
 BENCH = """\
@@ -79,10 +77,14 @@ def wait_until(is_so: Callable[[], object], seconds: float = 30.0) -> None:
         time.sleep(0.02)
 
 
-def running(words: str) -> list[str]:
-    """The processes whose command line holds these words."""
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    return [line for line in listed.stdout.splitlines() if words in line]
+def running(project: Project, command: str) -> list[psutil.Process]:
+    """The processes in the project's trees that run just this command."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline", "cwd"])
+        if process.info["cmdline"] == command.split()
+        and (process.info["cwd"] or "").startswith(str(project.cache))
+    ]
 
 
 class Terminal:

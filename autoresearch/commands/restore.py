@@ -34,7 +34,9 @@ def restore(
     if output is not None:
         _write_directory(store, trial, output)
     elif files:
-        _write_files(chosen, store, git.find_repository(path), trial, Patterns(config.target))
+        checkout = Checkout(chosen, store, git.find_repository(path))
+        base = checkout.base(otherwise=selection.state.baseline)
+        _write_files(checkout, store, base, trial, Patterns(config.target))
     else:
         _make_branch(chosen, store, trial, branch)
     return 0
@@ -43,7 +45,7 @@ def restore(
 def _make_branch(experiment: Experiment, store: Store, trial: Trial, name: str) -> None:
     name = name or f"{experiment.branch}-{trial.number}"
     ref = f"refs/heads/{name}"
-    if not git.is_valid_ref(ref):
+    if not git.is_valid_ref(ref) or name.startswith("-") or name == "HEAD":
         raise UsageError(f"{name!r} cannot be the name of a branch.")
     if not store.move_ref(ref, trial.commit, None):
         if store.resolve(ref) == trial.commit:
@@ -64,22 +66,17 @@ def _write_directory(store: Store, trial: Trial, directory: Path) -> None:
 
 
 def _write_files(
-    experiment: Experiment,
-    store: Store,
-    repository: git.Repository,
-    trial: Trial,
-    target: Patterns,
+    checkout: Checkout, store: Store, base: str, trial: Trial, target: Patterns
 ) -> None:
-    """Into the checkout: only files that the trial changed, only where no work is lost."""
-    checkout = Checkout(experiment, store, repository)
-    base = checkout.base(otherwise=trial.parent)
-    changed = [change.path for change in store.changes(base, trial.commit)]
-    paths = [path for path in changed if target.match(path)]
-    edited = checkout.differing(base, paths)
+    """Into the checkout: the target's files of the trial, only where no work is lost."""
+    there = {entry.path for commit in (base, trial.commit) for entry in store.files(commit)}
+    paths = sorted(checkout.differing(trial.commit, filter(target.match, there)))
+    # What is committed, or was put there by `try`, is not lost.
+    edited = checkout.differing(base, paths) & checkout.differing(checkout.head, paths)
     if edited:
         raise ConfigError(
             f"{', '.join(sorted(edited))} would be overwritten: commit or put away your changes, "
             "or use --branch or --output."
         )
-    checkout.apply(trial.commit, base, paths)
+    checkout.write(trial.commit, paths)
     print(f"Wrote {', '.join(paths) or 'nothing: the files are the same'}")

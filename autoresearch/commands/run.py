@@ -21,7 +21,7 @@ from autoresearch.loop import Loop
 from autoresearch.session import Session, open_session
 
 T = TypeVar("T")
-_START_PATIENCE = 20.0  # seconds for a background run to take the lock
+_START_PATIENCE = 20.0  # seconds for a background run to begin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +174,7 @@ def _describe(experiment: Experiment, config: Config) -> None:
 
 
 def _start_in_background(experiment: Experiment, *, as_json: bool) -> int:
-    """Start the same command again without a terminal, and wait until it holds the experiment."""
+    """Start the same command again without a terminal, and wait until it is at work."""
     if (other := runner.read(experiment.runner_path)) is not None:
         raise Locked(
             f"{experiment.id} is being run by process {other.pid}. `autoresearch status` shows it."
@@ -182,6 +182,7 @@ def _start_in_background(experiment: Experiment, *, as_json: bool) -> int:
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
     log = experiment.directory / "run.log"
     with log.open("ab") as output:
+        begin = output.tell()
         process = subprocess.Popen(
             [sys.executable, "-m", "autoresearch", *arguments, "--is-background"],
             stdin=subprocess.DEVNULL,
@@ -191,14 +192,17 @@ def _start_in_background(experiment: Experiment, *, as_json: bool) -> int:
         )
     until = time.monotonic() + _START_PATIENCE
     while process.poll() is None and time.monotonic() < until:
-        if runner.read(experiment.runner_path) is not None:
-            break
+        going = runner.read(experiment.runner_path)
+        if going is not None and going.trial is not None:
+            break  # it got past everything that refuses to begin
         time.sleep(0.05)
     if process.poll():
-        last = log.read_text(errors="replace").strip().splitlines()[-1:]
-        raise ConfigError(f"The run ended at once: {' '.join(last)}")
+        print(log.read_bytes()[begin:].decode(errors="replace").strip(), file=sys.stderr)
+        return process.returncode
     if as_json:
         print(json.dumps({"experiment": experiment.id, "pid": process.pid, "log": str(log)}))
+    elif process.poll() == 0:
+        print(f"{experiment.id} ran in the background, and has ended. Its output is in {log}")
     else:
         print(f"{experiment.id} runs in the background, as process {process.pid}.")
         print(f"  autoresearch status    shows it; its output goes to {log}")

@@ -18,10 +18,8 @@ from autoresearch.lane import Lane
 from autoresearch.records import Stopped, TrialStarted
 from autoresearch.recovery import prepare
 from autoresearch.session import Session, open_session
-from autoresearch.trial import Candidate, Status, Trial, Verdict
+from autoresearch.trial import BY_HAND, Candidate, Status, Trial, Verdict
 from autoresearch.workspace import Rules
-
-PROPOSER = "try"
 
 
 @dataclass(frozen=True)
@@ -51,20 +49,24 @@ def try_(path: Path, experiment: str | None, message: str, *, as_json: bool = Fa
         if conflicted := opened.checkout.conflicted(snapshot.changed):
             raise ConfigError(f"Resolve the conflicts in {', '.join(conflicted)} first.")
         number = state.next_number
-        session.append(TrialStarted(n=number, parent=opened.base, proposer=PROPOSER))
         candidate = opened.lane.store(
-            number, opened.base, snapshot, message.strip(), proposer=PROPOSER
+            number, opened.base, snapshot, message.strip(), proposer=BY_HAND
         )
+        session.append(TrialStarted(n=number, parent=opened.base, proposer=BY_HAND))
         opened.lane.propose(number, candidate)
         trial = opened.lane.conclude(number, _verdict(opened.lane, number, candidate))
         touched = (*snapshot.changed, *snapshot.frozen_touched)
         left: tuple[str, ...] = ()
         if trial.status == Status.KEEP:
             opened.checkout.set_base(trial.commit)
-        elif trial.status not in (Status.INTERRUPTED, Status.NO_CHANGE):
+            touched = ()
+        elif trial.status == Status.INTERRUPTED:
+            touched = ()
+        else:
             left = opened.checkout.put_back(opened.base, trial.commit, touched)
             opened.checkout.set_base(opened.base)
-        _report(session, trial, touched, left, as_json=as_json)
+        put_back = tuple(path for path in touched if path not in left)
+        _report(session, trial, put_back, left, as_json=as_json)
         session.append(Stopped(reason=f"tried: {trial.status}"))
         session.stop.raise_if_requested()
     return 0
@@ -128,14 +130,14 @@ def _verdict(lane: Lane, number: int, candidate: Candidate) -> Verdict:
 def _report(
     session: Session,
     trial: Trial,
-    touched: tuple[str, ...],
+    put_back: tuple[str, ...],
     left: tuple[str, ...],
     *,
     as_json: bool,
 ) -> None:
     state, metric = session.state, session.config.evaluate.metric
     is_kept = trial.status == Status.KEEP
-    undo = "" if is_kept else f"autoresearch restore {trial.number} --files"
+    undo = f"autoresearch restore {trial.number} --files" if put_back else ""
     fields = {
         "experiment": session.experiment.id,
         "trial": trial.number,
@@ -146,7 +148,7 @@ def _report(
         "best": state.incumbent_value,
         "metrics": dict(trial.metrics),
         "commit": trial.commit,
-        "put_back": [] if is_kept else [path for path in touched if path not in left],
+        "put_back": list(put_back),
         "left_alone": list(left),
         "dropped": list(trial.dropped),
         "undo": undo,
@@ -157,7 +159,7 @@ def _report(
         lines.append(f"Committed on {session.experiment.branch}; your files stay as they are.")
     elif trial.status == Status.INTERRUPTED:
         lines.append("Your files stay as they are.")
-    elif touched:
+    elif put_back:
         lines.append(f"Your files were put back. To have the change again: {undo}")
     if left:
         lines.append(f"Left alone, because they were edited meanwhile: {', '.join(left)}")

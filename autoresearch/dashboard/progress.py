@@ -12,7 +12,7 @@ from autoresearch.dashboard.safe_text import one_line, shorten
 from autoresearch.goal import Goal
 from autoresearch.session import WAITING_FOR_YOU
 from autoresearch.state import State
-from autoresearch.trial import Status, Trial
+from autoresearch.trial import FAILED, Status, Trial
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -38,7 +38,7 @@ class Tally:
         """The lines at the end of a run."""
         seconds = numbers.duration(time.monotonic() - self.started)
         kept, discarded = self.count(Status.KEEP), self.count(Status.DISCARD)
-        crashed = self.count(Status.CRASH, Status.TIMEOUT, Status.INVALID)
+        crashed = self.count(*FAILED)
         other = len(self.trials) - kept - discarded - crashed
         counts = f"{kept} kept, {discarded} discarded, {crashed} crashed"
         if other:
@@ -83,17 +83,15 @@ class PlainReporter:
         self.write(text)
 
     def hang_up(self) -> None:
-        """Send all further output nowhere."""
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
+        """Send what would go to the terminal nowhere; a file goes on being written."""
+        _discard(*(descriptor for descriptor in (1, 2) if os.isatty(descriptor)))
 
     def write(self, text: str) -> None:
         """Print a line; a reader that went away ends the showing and not the run."""
         try:
             print(text, flush=True)
         except OSError:
-            self.hang_up()
+            _discard(1)
 
     def close(self) -> None:
         """Nothing to take down."""
@@ -213,6 +211,13 @@ def reporter(goal: Goal, *, as_json: bool = False) -> Reporter:
     if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
         return LiveReporter(goal)
     return PlainReporter(goal)
+
+
+def _discard(*descriptors: int) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in descriptors:
+        os.dup2(null, descriptor)
+    os.close(null)
 
 
 def trial_line(trial: Trial, state: State, goal: Goal) -> str:

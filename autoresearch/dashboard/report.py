@@ -7,9 +7,8 @@ from autoresearch.config import Config
 from autoresearch.experiment import Experiment
 from autoresearch.goal import Goal
 from autoresearch.state import State
-from autoresearch.trial import Status, Trial
+from autoresearch.trial import FAILED, Status, Trial
 
-FAILURES = frozenset({Status.CRASH, Status.TIMEOUT, Status.INVALID})
 _IN_WORDS = {
     Status.KEEP: "kept",
     Status.DISCARD: "discarded",
@@ -83,7 +82,7 @@ class ExperimentReport:
     @property
     def failed(self) -> int:
         """How many trials crashed, took too long, or gave no usable number."""
-        return sum(self.counts.get(status, 0) for status in FAILURES)
+        return sum(self.counts.get(status, 0) for status in FAILED)
 
 
 def build(

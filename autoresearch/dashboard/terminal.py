@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from autoresearch.dashboard import plain
-from autoresearch.dashboard.report import FAILURES, ExperimentReport
+from autoresearch.dashboard.report import ExperimentReport
 from autoresearch.dashboard.safe_text import one_line, shorten
-from autoresearch.trial import Status
+from autoresearch.trial import FAILED, Status
 
 _STATUS = plain.TRIAL_TITLES.index("STATUS")
 _CHANGE = plain.TRIAL_TITLES.index("CHANGE")
@@ -102,4 +102,4 @@ def _style(status: Status | None) -> str:
 
 
 def _is_failure(status: Status | None) -> bool:
-    return status in FAILURES or status == Status.TAMPERED
+    return status in FAILED or status == Status.TAMPERED

@@ -109,10 +109,15 @@ def test_each_linked_worktree_has_its_own_place(project: Project, tmp_path):
     project.git("worktree", "add", "-q", str(other), "HEAD")
     project.write({"src/work.py": "VALUE = 40\n"})
     assert tried(project)["verdict"] == "keep"
+    assert "try --sync" in project.run("try", "-m", "behind", cwd=other, expect=3).err
+    project.run("try", "--sync", cwd=other)
+    assert (other / "src/work.py").read_text() == "VALUE = 40\n"
     (other / "src/work.py").write_text("VALUE = 30\n")
-    experiment = ("--path", str(other), "-e", "engineering/x")
-    refused = project.run("try", "-m", "from elsewhere", *experiment, expect=None)
-    assert refused.code == 3, refused.err
+    assert tried(project, cwd=other)["verdict"] == "keep"
+    assert (project.root / "src/work.py").read_text() == "VALUE = 40\n"
+    (project.root / "src/work.py").write_text("VALUE = 35\n")
+    assert "try --sync" in project.run("try", "-m", "behind now", expect=3).err
+    assert len(project.rows()) == 3
 
 
 def test_it_is_refused_while_the_experiments_branch_is_checked_out(project: Project):
@@ -129,7 +134,7 @@ def test_a_file_that_is_edited_while_it_is_measured_is_left_alone(project: Proje
     project.run("run", "--propose", "true", expect=None)  # the new evaluator's epoch
     project.write({"src/work.py": "VALUE = 60\n", "src/new.py": "a = 1\n"})
     process = project.start("try", "-m", "slow", "--json")
-    wait_until(lambda: running("sleep 2.5"))
+    wait_until(lambda: running(project, "sleep 2.5"))
     project.write({"src/work.py": "VALUE = 61\n"})
     out, err = process.communicate(timeout=60)
     answer = json.loads(out)
@@ -141,13 +146,13 @@ def test_a_file_that_is_edited_while_it_is_measured_is_left_alone(project: Proje
 def test_ctrl_c_leaves_the_files_as_they_are(project: Project):
     project.write({"src/work.py": "VALUE = hang\n"})
     process = project.start("try", "-m", "hangs")
-    wait_until(lambda: running("sleep 60"))
+    wait_until(lambda: running(project, "sleep 60"))
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
     assert (project.root / "src/work.py").read_text() == "VALUE = hang\n"
     assert project.rows()[-1]["status"] == "interrupted"
-    wait_until(lambda: not running("sleep 60"))
+    wait_until(lambda: not running(project, "sleep 60"))
 
 
 def test_a_try_that_was_killed_is_carried_through_by_the_next_command(project: Project):
@@ -155,7 +160,7 @@ def test_a_try_that_was_killed_is_carried_through_by_the_next_command(project: P
     project.edit_config("sh bench.sh", "sleep 0.7; sh bench.sh")
     project.run("run", "--propose", "true", expect=None)
     process = project.start("try", "-m", "killed")
-    wait_until(lambda: running("sleep 0.7"))
+    wait_until(lambda: running(project, "sleep 0.7"))
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     time.sleep(0.2)
@@ -168,3 +173,102 @@ def test_a_try_that_was_killed_is_carried_through_by_the_next_command(project: P
 
 def test_a_message_is_needed(project: Project):
     assert "-m TEXT" in project.run("try", expect=2).err
+
+
+def test_kinds_of_files_are_put_back_too(project: Project):
+    project.commit({"src/gone.py": "1\n", "src/link.py": "2\n", "src/folder.py": "3\n"})
+    project.run("setup", "--domain", "engineering", "--name", "y", "--target", "src/**",
+                "--eval", "sh bench.sh", "--metric", "cost", "--proposer", "manual")  # fmt: skip
+    before = project.fingerprint()
+    (project.root / "src/gone.py").unlink()
+    (project.root / "src/link.py").unlink()
+    (project.root / "src/link.py").symlink_to("work.py")
+    (project.root / "src/folder.py").unlink()
+    project.write({"src/folder.py/inside.py": "4\n"})
+    (project.root / "src/work.py").chmod(0o755)
+    answer = json.loads(
+        project.run("try", "-e", "engineering/y", "-m", "a mess", "--json").out
+    )  # a tie
+    assert answer["verdict"] == "discard" and answer["left_alone"] == []
+    assert project.fingerprint() == before
+
+
+def test_names_that_are_no_utf8_and_have_newlines_are_put_back(project: Project):
+    before = project.fingerprint()
+    for name in (b"n\xe9w.py", b"two\nlines.py", b" space .py", b"tab\t.py", b'quote".py'):
+        (project.root / "src" / os.fsdecode(name)).write_text("x = 1\n")
+    assert "discard" in project.run("try", "-m", "strange names").out
+    assert project.fingerprint() == before
+
+
+def test_what_was_staged_or_committed_meanwhile_counts_and_the_index_stays(project: Project):
+    project.write({"src/work.py": "VALUE = 45\n"})
+    project.git("add", "src/work.py")
+    staged = project.git("diff", "--cached")
+    assert tried(project)["verdict"] == "keep"
+    assert project.git("diff", "--cached") == staged
+    project.commit({"src/work.py": "VALUE = 44\n"})
+    assert tried(project)["value"] == 44
+
+
+def test_lines_of_both_sides_are_merged(make_project):
+    lines = [f"line {number}\n" for number in range(30)]
+    project = ready(make_project)
+    project.run(
+        "run",
+        "--propose",
+        f"printf '{''.join(lines)}' > src/long.py; echo VALUE = 40 > src/work.py",
+    )
+    project.run("try", "--sync")
+    project.run(
+        "run", "--propose", "sed -i 's/line 2$/theirs/' src/long.py; echo VALUE = 30 > src/work.py"
+    )
+    project.write({"src/long.py": "".join(lines).replace("line 27", "mine")})
+    synced = json.loads(project.run("try", "--sync", "--json").out)
+    assert synced == {"synced": ["src/long.py", "src/work.py"], "conflicts": []}
+    text = (project.root / "src/long.py").read_text()
+    assert "theirs\n" in text and "mine\n" in text
+    before_sync = project.git(
+        "for-each-ref", "--format=%(refname)", "refs/autoresearch/engineering/x/before-sync"
+    )
+    assert "mine" in project.git("show", f"{before_sync.split()[0]}:src/long.py")
+
+
+def test_a_frozen_file_inside_the_target_is_tampering_and_put_back(project: Project):
+    project.edit_config("frozen = []", 'frozen = ["src/data.py"]')
+    assert "matches no file" in project.run("try", "-m", "x", expect=3).err
+    project.edit_config('frozen = ["src/data.py"]', 'frozen = ["src/work.py"]')
+    project.edit_config('    "src/**",', '    "src/**", "bench.sh",')
+    project.write({"src/work.py": "VALUE = 1\n"})
+    answer = tried(project, "cheat")
+    assert answer["verdict"] == "tampered" and "src/work.py" in answer["reason"]
+    assert (project.root / "src/work.py").read_text() == "VALUE = 50\n"
+    project.run("restore", "1", "--files")
+    assert (project.root / "src/work.py").read_text() == "VALUE = 1\n"
+
+
+def test_an_edited_benchmark_outside_the_target_is_named_and_not_used(project: Project):
+    project.write({"bench.sh": "echo cost: 1\n", "src/work.py": "VALUE = 49\n"})
+    answer = tried(project)
+    assert (answer["verdict"], answer["value"]) == ("keep", 49.0)
+    assert answer["dropped"] == ["bench.sh"]
+    assert (project.root / "bench.sh").read_text() == "echo cost: 1\n"
+
+
+def test_a_crash_is_put_back_and_its_log_named(project: Project):
+    project.write({"src/work.py": "VALUE = crash\n"})
+    answer = tried(project)
+    assert answer["verdict"] == "crash"
+    assert "boom in line 7" in (project.experiment / answer["log"]).read_text()
+    assert (project.root / "src/work.py").read_text() == "VALUE = 50\n"
+    shown = project.run("try", "-m", "nothing").out
+    assert "no_change" in shown and "Best so far: 50" in shown
+
+
+def test_the_first_try_measures_a_skipped_baseline(make_project):
+    project = make_project()
+    project.setup("--skip-baseline", "--proposer", "manual")
+    project.write({"src/work.py": "VALUE = 20\n"})
+    answer = tried(project)
+    assert (answer["verdict"], answer["trial"]) == ("keep", 1)
+    assert [row["metric"] for row in project.rows()] == ["50.000000", "20.000000"]
