@@ -1,10 +1,11 @@
 """The tool is killed at each step of a trial; the next run ends in the old or the new state."""
 
 import json
+import shutil
 import zlib
 
 import pytest
-from project import Project
+from project import EVALUATOR, Project
 from ready import LOWER, journal, ready
 
 
@@ -97,3 +98,56 @@ def test_a_baseline_that_was_cut_short_is_measured_anew(project: Project):
     project.git("update-ref", "-d", "refs/heads/autoresearch/engineering/x")
     project.run("run")
     assert [row["trial"] for row in project.rows()] == ["0", "1"]
+
+
+@pytest.mark.parametrize("lost", ["the cache", "nothing"])
+def test_a_try_that_was_cut_short_blocks_nobody(project: Project, lost: str):
+    project.write({"src/work.py": "VALUE = 40\n"})
+    project.run("try", "-m", "forty")
+    cut_after(project, "started")
+    drop_last_row(project)
+    (project.experiment / "checkouts.json").unlink()
+    first = json.loads((project.experiment / "journal.jsonl").read_text().splitlines()[1])
+    project.git("update-ref", "refs/heads/autoresearch/engineering/x", first["baseline"])
+    if lost == "the cache":
+        shutil.rmtree(project.cache)
+    project.run("run")
+    assert [row["status"] for row in project.rows()] == ["keep", "interrupted", "keep"]
+    assert (project.root / "src/work.py").read_text() == "VALUE = 40\n"
+
+
+def test_a_trial_whose_workspace_was_deleted_blocks_nobody(project: Project):
+    project.run("run")
+    cut_after(project, "started")
+    drop_last_row(project)
+    first = json.loads((project.experiment / "journal.jsonl").read_text().splitlines()[1])
+    project.git("update-ref", "refs/heads/autoresearch/engineering/x", first["baseline"])
+    shutil.rmtree(project.cache)
+    project.run("run")
+    assert [row["status"] for row in project.rows()] == ["keep", "interrupted", "keep"]
+
+
+def test_a_baseline_that_could_not_be_measured_is_taken_anew_once_it_is_mended(make_project):
+    project: Project = make_project({"bench.py": "raise SystemExit(3)\n"})
+    project.setup("--skip-baseline", "--propose", LOWER)
+    project.run("run", expect=3)
+    project.commit({"bench.py": EVALUATOR})
+    project.run("run")
+    project.run("run")
+    assert [row["metric"] for row in project.rows()] == ["50.000000", "49.000000", "48.000000"]
+    assert "3 epoch" not in project.run("log").out
+
+
+def test_a_mended_candidate_is_judged_by_what_it_is_now(project: Project):
+    mend = (
+        "if [ $AUTORESEARCH_ATTEMPT = 0 ]; then echo 'VALUE = 40' > src/work.py; "
+        "ln -s /etc src/out; else rm src/out; fi"
+    )
+    project.run("run", "--propose", mend)
+    assert (project.rows()[-1]["status"], project.rows()[-1]["metric"]) == ("keep", "40.000000")
+    cheat = (
+        "if [ $AUTORESEARCH_ATTEMPT = 0 ]; then echo 'VALUE = crash' > src/work.py; "
+        "else echo 'echo cost: 1' > bench.sh; fi"
+    )
+    project.run("run", "--propose", cheat)
+    assert project.rows()[-1]["status"] == "tampered"

@@ -4,7 +4,6 @@ import json
 import random
 import subprocess
 import time
-from collections.abc import Callable
 
 import pytest
 from project import IMPROVE, Project
@@ -18,7 +17,7 @@ def test_thirty_kills_cost_no_trial_no_row_and_no_byte_of_the_users_checkout(pro
     moments = random.Random(7)
     for _ in range(30):
         process = project.start("run", "--loop", "--max-experiments", "1000")
-        _wait_until(lambda: _is_open(project, process.pid))
+        _wait_until_open(project, process.pid)
         time.sleep(moments.uniform(0.0, 0.7))
         process.kill()
         process.communicate()
@@ -36,8 +35,9 @@ def test_thirty_kills_cost_no_trial_no_row_and_no_byte_of_the_users_checkout(pro
     assert {row["status"] for row in rows} <= {"keep", "interrupted"}
     assert project.fingerprint() == before
     project.git("fsck", "--strict")
-    for row in rows[1:]:
-        project.git("rev-parse", "--verify", f"{row['commit']}^{{commit}}")
+    for row in kept[1:]:
+        ref = f"refs/autoresearch/engineering/x/t/{row['trial']}"
+        assert project.git("rev-parse", "--verify", ref).startswith(row["commit"])
     assert _processes_below(project) == []
 
 
@@ -46,9 +46,9 @@ def _is_open(project: Project, pid: int) -> bool:
     return runner.exists() and json.loads(runner.read_text())["pid"] == pid
 
 
-def _wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def _wait_until_open(project: Project, pid: int, seconds: float = 30.0) -> None:
     until = time.monotonic() + seconds
-    while not condition() and time.monotonic() < until:
+    while not _is_open(project, pid) and time.monotonic() < until:
         time.sleep(0.01)
 
 
