@@ -56,7 +56,9 @@ def rules(config: Config, files: Iterable[str]) -> Rules:
         own |= run
         own |= {path for path in named if not _is_in(target, path, paths) or _MEASURES.search(path)}
     literal = {pattern.removeprefix("./").rstrip("/") for pattern in config.target}
-    evaluator = sorted(path for path in own if path.removesuffix("/**") not in literal)
+    # Our own folder is frozen whole: naming its files one by one would open an epoch for each.
+    beside = [path for path in own if not path.startswith(f"{OWN_FOLDER}/")]
+    evaluator = sorted(path for path in beside if path.removesuffix("/**") not in literal)
     return Rules(
         target=target,
         frozen=Patterns(dict.fromkeys([*config.frozen, f"{OWN_FOLDER}/**", *evaluator])),

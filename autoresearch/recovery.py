@@ -93,8 +93,9 @@ def _check_branch(lane: Lane) -> None:
         )
     expected = {state.incumbent, state.branch_at}
     if state.incumbent and (found or "") not in expected:
+        what = "moved" if found else "deleted"
+        cure = f"`git update-ref {experiment.branch_ref} {state.incumbent}`"
         raise Protected(
-            f"The branch {experiment.branch} was moved by somebody else. Nothing was forced. Put "
-            f"it back with `git update-ref {experiment.branch_ref} {state.incumbent}`, then run "
-            "again."
+            f"The branch {experiment.branch} was {what} by somebody else. Nothing was forced. "
+            f"Put it back with {cure}, then run again."
         )

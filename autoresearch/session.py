@@ -114,6 +114,7 @@ class Session:
 
     def use_config(self, config: Config) -> None:
         """Go on with another config."""
+        self.engine.close()  # it may still be laying out a tree
         self.config = config
         self._open_trees()
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from autoresearch import git, git_directory
 from autoresearch.errors import GitError
@@ -144,9 +144,14 @@ class Store:
 
     def stage(self, work_tree: Path, index: Path, paths: Iterable[str]) -> None:
         """Take these paths into the index as they are in `work_tree` now."""
+        paths = set(paths)
+        # A folder above them became a symlink: they are gone, and git refuses to look there.
+        gone = {path for path in paths if _is_behind_link(work_tree, path)}
+        if gone:
+            self.set_entries(index, [], removed=sorted(gone))
         self._work(
             "update-index", "-z", "--add", "--remove", "--replace", "--stdin",
-            index=index, work_tree=work_tree, stdin=_nul_joined(paths),
+            index=index, work_tree=work_tree, stdin=_nul_joined(sorted(paths - gone)),
         )  # fmt: skip
 
     def check_out(self, work_tree: Path, index: Path, paths: Iterable[str]) -> None:
@@ -322,3 +327,7 @@ def _line(answer: subprocess.CompletedProcess[bytes]) -> str:
 
 def _nul_joined(paths: Iterable[str]) -> bytes:
     return b"".join(os.fsencode(path) + b"\0" for path in paths)
+
+
+def _is_behind_link(root: Path, path: str) -> bool:
+    return any((root / folder).is_symlink() for folder in PurePosixPath(path).parents)

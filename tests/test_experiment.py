@@ -211,21 +211,17 @@ def test_the_users_own_gitignore_there_is_left_alone(project):
     assert (project / ".autoresearch/.gitignore").read_text() == "*\n"
 
 
-def test_every_file_beside_the_config_is_part_of_the_evaluator_but_not_the_record(project):
+def test_only_what_is_called_evaluate_is_the_experiments_own_evaluator(project):
+    """All else in the folder is the record, or the user's notes: it opens no epoch."""
     made = experiment(project, "a/one", journal_age=1)
-    record = [
-        "journal.jsonl", "journal.jsonl.damaged-1", "results.tsv", "results.tsv.new",
-        "summary.json", "summary.json.new", "checkouts.json", "runner.json", "runner.json.7.new",
-        "run.log", "lock", "program.md", "ideas.md", "config.cfg", ".hidden",
+    others = [
+        "journal.jsonl", "results.tsv", "summary.json", "runner.json", "checkouts.json", "run.log",
+        "lock", "program.md", "notes.md", ".evaluate.py.swp", "reevaluate.py",
     ]  # fmt: skip
-    helpers = [
-        "evaluate.py", "runner.py", "results_of_last_year.csv", "summary.py", "journal_reader.py",
-        "checkouts.py", "lockfile.txt", "config_of_model.yaml", "config.py", "program.md.py",
-    ]  # fmt: skip
-    for name in [*record, *helpers]:
+    for name in ["evaluate.py", "evaluate_helpers.py", *others]:
         (made.directory / name).write_text("x")
-    (made.directory / "trials").mkdir()
-    assert [path.name for path in made.own_files] == sorted(helpers)
+    (made.directory / "evaluate_data").mkdir()
+    assert [path.name for path in made.own_files] == ["evaluate.py", "evaluate_helpers.py"]
 
 
 def test_an_experiment_that_was_deleted_has_no_files(tmp_path):

@@ -103,6 +103,8 @@ def run(
     reporter = progress.reporter(config.evaluate.goal, as_json=as_json)
     if choice:
         reporter.say(choice)
+    if not loop and not single and (options.max_experiments or options.max_time):
+        reporter.say("One trial is made: --loop makes more.")
     with open_session(chosen, repository, config, reporter, detached=is_background) as session:
         try:
             if not as_json:
@@ -110,7 +112,8 @@ def run(
             reason = Loop(session, options.over, is_single=not loop).run()
         except AutoresearchError as error:
             reporter.close()
-            _close(session, reporter, stopped="")
+            if reporter.tally.trials:
+                _close(session, reporter, stopped="")
             raise error
         reporter.close()
         _close(session, reporter, stopped=reason)

@@ -16,6 +16,7 @@ import typer
 from autoresearch import baseline, detect, frozen, git, proposers, scaffold
 from autoresearch import experiment as places
 from autoresearch.baseline import Established
+from autoresearch.commands import questions
 from autoresearch.config import Config
 from autoresearch.dashboard import numbers, progress
 from autoresearch.errors import ConfigError, Interrupted, UsageError
@@ -66,8 +67,8 @@ def _setup(path: Path, options: Options, answers: Answers) -> int:
     name = options.name or _ask_name(repository, domain, options.scope, is_asking=is_asking)
     experiment = places.place(domain, name, options.scope, repository.root)
     _refuse_to_overwrite(experiment, repository)
-    if is_asking:
-        answers = _ask(answers, repository, files)
+    if is_asking or options.yes:
+        answers = questions.fill_in(answers, repository, files, take_suggestions=options.yes)
     answers = _complete(answers, experiment, repository, files)
     text = scaffold.config_text(answers)
     config = _validated(text)
@@ -213,58 +214,6 @@ def _ask_name(repository: git.Repository, domain: str, scope: str, *, is_asking:
         suggested = f"{slug}-{count}"
     # Bare `setup`, repeated, must refuse and not make one experiment after another.
     return str(typer.prompt("Name", default=suggested)) if is_asking else slug
-
-
-def _ask(answers: Answers, repository: git.Repository, files: Sequence[str]) -> Answers:
-    """Ask for what is missing, suggesting what can be seen."""
-    given = replace(answers)
-    if not given.command:
-        found = detect.evaluation_commands(files)
-        given.command = str(
-            typer.prompt("Command that prints the number", default=found[0] if found else None)
-        )
-    if not given.target:
-        likely = detect.likely_targets(files, given.command)
-        if likely:
-            typer.echo(f"  (for example {', '.join(likely[:6])})")
-        default = likely[0] if len(likely) == 1 else None
-        text = str(
-            typer.prompt(
-                "Files that may be changed (patterns, with spaces between)", default=default
-            )
-        )
-        given.target = tuple(text.split())
-    if not given.metric:
-        scripts = [path for path in files if path in given.command]
-        printed = [
-            name
-            for path in scripts
-            for name in detect.printed_metrics((repository.root / path).read_text(errors="replace"))
-        ]
-        given.metric = str(
-            typer.prompt(
-                "Metric (the NAME in the line `NAME: NUMBER`)",
-                default=printed[0] if printed else None,
-            )
-        )
-    if given.direction == "":
-        given.direction = str(
-            typer.prompt("Direction (lower, higher, or a number to get close to)", default="lower")
-        )
-    if not given.propose and not given.proposer:
-        use, _ = detect.proposer(repository.root, files, given.target)
-        if use == "manual":
-            question = "Command that makes one change (empty: you edit)"
-            given.propose = str(typer.prompt(question, default="", show_default=False))
-    if not given.goal:
-        given.goal = str(typer.prompt("Goal, in a sentence", default="", show_default=False))
-    if not given.link:
-        given.link = tuple(
-            folder
-            for folder in detect.linkable(repository)
-            if typer.confirm(f"{folder} is not in git. Does the evaluation need it?", default=True)
-        )
-    return given
 
 
 def _complete(

@@ -431,10 +431,10 @@ def test_a_branch_that_somebody_moved_is_never_forced(project: Project, how):
     act = {"moved": f"update-ref {ref} HEAD", "deleted": f"update-ref -d {ref}"}[how]
     meddle = f"[ $AUTORESEARCH_TRIAL = 2 ] && git -C {project.root} {act}; {LOWER}"
     stopped = loop(project, 5, "--propose", meddle, expect=5)
-    assert "moved by somebody else" in stopped.err and "update-ref" in stopped.err
+    assert "by somebody else" in stopped.err and "update-ref" in stopped.err
     there = project.git("for-each-ref", "--format=%(objectname)", ref)
     assert there == {"moved": project.git("rev-parse", "HEAD"), "deleted": ""}[how]
-    assert "moved by somebody else" in project.run("run", expect=5).err
+    assert "by somebody else" in project.run("run", expect=5).err
     # What the message says, done.
     command = stopped.err.split("`")[1]
     if how == "deleted":
