@@ -2,7 +2,7 @@
 
 import pytest
 from project import Project
-from ready import journal, ready
+from ready import LOWER, journal, ready
 
 
 @pytest.fixture
@@ -74,3 +74,48 @@ def test_an_evaluator_that_no_longer_works_stops_the_run_and_keeps_the_old_epoch
     project.run("run")
     assert len(journal(project, "epoch")) == 1
     assert [row["metric"] for row in project.rows()] == ["50.000000", "49.000000", "48.000000"]
+
+
+def test_an_evaluator_that_is_changed_while_a_loop_runs_opens_one_and_says_so(project: Project):
+    config = project.experiment / "config.toml"
+    change = f"[ $AUTORESEARCH_TRIAL = 2 ] && sed -i 's/sh bench.sh/sh bench.sh; true/' {config}"
+    told = project.run(
+        "run", "--loop", "--max-experiments", "3", "--propose", f"{change}; {LOWER}"
+    ).out
+    assert "config.toml was changed" in told and "as epoch 2" in told
+    assert [row["status"] for row in project.rows()] == ["keep"] * 4
+    kinds = [record["type"] for record in journal(project)]
+    last = [i for i, kind in enumerate(kinds) if kind == "epoch"][-1]
+    assert kinds[:last].count("applied") == 3 and kinds[last:].count("applied") == 1
+
+
+def test_an_evaluator_that_stops_working_while_a_loop_runs_ends_it_with_the_reason(
+    project: Project,
+):
+    config = project.experiment / "config.toml"
+    change = f"sed -i 's/sh bench.sh/sh bench.sh; exit 6/' {config}"
+    ended = project.run("run", "--loop", "--propose", f"{LOWER}; {change}", expect=3)
+    assert "status 6" in ended.err and "1 kept" in ended.out
+    project.edit_config("sh bench.sh; exit 6", "sh bench.sh")
+    assert "epoch" not in project.run("run").out
+
+
+def test_an_epoch_that_was_cut_short_before_the_branch_moved_is_carried_through(project: Project):
+    """Its incumbent is a commit of our own, because the evaluator's file is part of it."""
+    own = project.experiment / "evaluate.sh"
+    own.write_text("sh bench.sh\n")
+    project.edit_config("sh bench.sh", "sh .autoresearch/engineering/x/evaluate.sh")
+    branch = "refs/heads/autoresearch/engineering/x"
+    before = project.git("rev-parse", branch)
+    project.run("run")
+    path = project.experiment / "journal.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    last = max(i for i, line in enumerate(lines) if '"type":"epoch"' in line)
+    path.write_text("".join(lines[: last + 1]))
+    results = project.experiment / "results.tsv"
+    results.write_text("".join(results.read_text().splitlines(keepends=True)[:-1]))
+    project.git("update-ref", branch, before)
+    project.run("run", "--loop", "--max-experiments", "2")
+    assert [row["status"] for row in project.rows()] == ["keep"] * 3
+    assert len(journal(project, "epoch")) == 2
+    assert project.git("show", f"{branch}:src/work.py") == "VALUE = 48"

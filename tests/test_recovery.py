@@ -151,3 +151,14 @@ def test_a_mended_candidate_is_judged_by_what_it_is_now(project: Project):
     )
     project.run("run", "--propose", cheat)
     assert project.rows()[-1]["status"] == "tampered"
+
+
+def test_a_baseline_that_was_decided_gets_its_branch_although_the_tool_was_killed(
+    project: Project,
+):
+    cut_after(project, "decided")
+    (project.experiment / "results.tsv").unlink()
+    project.git("update-ref", "-d", "refs/heads/autoresearch/engineering/x")
+    project.run("run")
+    assert [row["metric"] for row in project.rows()] == ["50.000000", "49.000000"]
+    assert project.git("show", "autoresearch/engineering/x:src/work.py") == "VALUE = 49"

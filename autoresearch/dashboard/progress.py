@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import sys
 import time
 from dataclasses import asdict, dataclass, field
@@ -84,7 +85,9 @@ class PlainReporter:
 
     def hang_up(self) -> None:
         """Send what would go to the terminal nowhere; a file goes on being written."""
-        _discard(*(descriptor for descriptor in (1, 2) if os.isatty(descriptor)))
+        # A terminal that is gone no longer says that it is one.
+        devices = [number for number in (1, 2) if stat.S_ISCHR(os.fstat(number).st_mode)]
+        _discard(*devices)
 
     def write(self, text: str) -> None:
         """Print a line; a reader that went away ends the showing and not the run."""

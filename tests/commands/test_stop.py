@@ -63,7 +63,8 @@ def test_the_left_over_note_of_a_killed_run_stops_nobody_elses_process(project: 
     stranger.communicate()
     sleeper = psutil.Popen(["sleep", "30"])
     try:
-        fields = json.loads(note) | {"pid": sleeper.pid}
+        fields = json.loads(note)
+        fields |= {"pid": sleeper.pid, "pid_started": fields["pid_started"] - 60}
         (project.experiment / "runner.json").write_text(json.dumps(fields))
         assert "No run is going on" in project.run("stop").out
         assert sleeper.poll() is None
