@@ -4,6 +4,7 @@ One frozen dataclass a kind of line. `at` is seconds since the epoch (wall clock
 only: order is the order of lines).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -158,8 +159,10 @@ def _adapter() -> TypeAdapter[Any]:
 
 
 def to_json(record: Record) -> bytes:
-    """One line of JSON, without the line end."""
-    return _adapter().dump_json(record, exclude_none=True)
+    """One line of JSON, without the line end. Bytes of a name that are not UTF-8 become `?`."""
+    fields = _adapter().dump_python(record, exclude_none=True)
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace")
 
 
 def from_json(line: bytes) -> Record:

@@ -17,7 +17,7 @@ from typing import Any
 
 from autoresearch.errors import Protected
 
-LOG_BYTES = 8 << 20
+LOG_BYTES = 4 << 20
 GRACE = 2.0
 _LIFEGUARD = Path(__file__).with_name("lifeguard.py")
 

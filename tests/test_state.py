@@ -86,10 +86,9 @@ def test_only_what_is_kept_becomes_the_incumbent():
         ]
     )
     assert (state.incumbent, state.incumbent_trial, state.incumbent_value) == ("c1", 1, 8.0)
-    assert state.previous_incumbent == "c0"
     assert state.baseline_value == 10.0
     assert state.counts == {"keep": 1, "discard": 1, "crash": 1}
-    assert (state.trial_count, state.since_keep, state.failures()) == (3, 2, 1)
+    assert (state.trial_count, state.since_keep) == (3, 2)
     assert state.trees == {"tree0": 0, "tree1": 1, "tree2": 2}, "a crash may be tried again"
 
 
@@ -102,6 +101,24 @@ def test_a_trial_in_flight_is_open_at_every_step():
         phases.append([t.phase for t in state.open_trials])
     assert phases[2:7] == [["started"], ["proposed"], ["proposed"], ["decided"], []]
     assert phases[7:] == [["started"], ["proposed"], ["proposed"], ["decided"], []]
+
+
+def test_where_the_branch_stands_is_known_between_a_decision_and_its_effect():
+    """A crash in between: the next start moves the branch from there, and from nowhere else."""
+    *decided, applied = trial(1, Status.KEEP, 8.0)
+    state = fold([*OPENED, *BASELINE, *decided])
+    assert (state.incumbent, state.branch_at) == ("c1", "c0")
+    state.apply(applied)
+    assert (state.incumbent, state.branch_at) == ("c1", "c1")
+
+
+def test_a_trial_shows_the_numbers_of_its_first_run():
+    """Later ones, of the candidate or the incumbent, are beside it."""
+    state = fold([*OPENED, *BASELINE, *trial(1, Status.DISCARD, 12.0)[:3]])
+    state.apply(RunFinished(n=1, run=run(13.0, tree="tree1", index=1)))
+    state.apply(RunFinished(n=1, run=run(10.0, tree="tree0", role=Role.INCUMBENT)))
+    assert state.trials[1].metrics["cost"] == 12.0
+    assert [one.metrics["cost"] for one in state.trials[1].runs] == [12.0, 13.0, 10.0]
 
 
 def test_what_a_trial_took_and_said_is_kept_in_full():
@@ -171,11 +188,13 @@ def test_a_new_epoch_starts_with_fresh_numbers_and_forgets_old_duplicates():
             incumbent_value=80.0,
         )
     )
-    assert (state.epoch, state.digest, state.previous_incumbent) == (2, "d2", "c1")
+    assert (state.epoch, state.digest) == (2, "d2")
+    assert (state.incumbent, state.branch_at) == ("c1x", "c1"), "the branch is still to be moved"
     assert (state.baseline_value, state.incumbent_value) == (100.0, 80.0)
     assert state.trees == {"tree1x": 1}
     for record in trial(2, Status.DISCARD, 90.0):
         state.apply(replace(record, epoch=2) if isinstance(record, RunFinished) else record)
+    assert state.branch_at == "c1x"
     assert state.trials[2].epoch == 2
     assert state.trials[2].metrics["cost"] == 90.0
 

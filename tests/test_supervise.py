@@ -475,7 +475,7 @@ def test_on_a_full_disk_half_a_line_is_not_read_as_a_number(bench):
     from autoresearch import metrics
 
     program = f"""
-import resource, signal, sys
+import json, resource, signal, sys
 from pathlib import Path
 from autoresearch.supervise import Command, Supervisor
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
@@ -484,16 +484,16 @@ supervisor = Supervisor(Path({str(bench.lock)!r}))
 for command in ("echo loss: 1; echo loss: 1234567", "echo loss: 1; echo loss: 1234567; seq 9999"):
     outcome = supervisor.start(Command(command=command, directory=Path("/"), environment={{}},
         log=Path({str(bench.log)!r}), seconds=20, log_bytes=30)).result()
-    print(outcome.status, outcome.dropped_bytes, Path({str(bench.log)!r}).read_text().split())
+    print(json.dumps([outcome.status, Path({str(bench.log)!r}).read_text()]))
 supervisor.close()
 """
     for size in range(12, 26, 3):
         answer = subprocess.run(
             [sys.executable, "-c", program, str(size)], capture_output=True, text=True, check=True
         )
-        for line in answer.stdout.splitlines():
-            assert line.startswith("exited ")
-            assert metrics.read(bench.output().decode(), "loss").value in (1.0, 1234567.0)
+        for status, text in map(json.loads, answer.stdout.splitlines()):
+            assert status == "exited"
+            assert metrics.read(text, "loss").value in (1.0, 1234567.0), text
 
 
 @pytest.mark.parametrize("kind", ["symlink", "dangling symlink", "pipe", "file"])
