@@ -6,6 +6,7 @@ in `lane.py`. Before the first one, `recovery.prepare` carries through what a cr
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from autoresearch import history, proposers, strategies
@@ -55,6 +56,7 @@ class Loop:
         self._lane = Lane(self.session)
         self._briefer = Briefer(self.session.experiment.directory, self.session.store.diff)
         self._watch = ConfigWatch(self.session, self.overridden)
+        self._ahead = ThreadPoolExecutor(max_workers=1)  # lays out while the briefing is written
         self._started = time.monotonic()
         self._trials = 0
         self._failures = 0
@@ -106,10 +108,12 @@ class Loop:
         """One trial. Raises ProposalFailed or SearchExhausted when none came of it."""
         session, state = self.session, self.session.state
         number, parent = state.next_number, strategies.next_parent(STRATEGY, state)
-        session.workspace.lay_out(parent)
+        laid_out = self._ahead.submit(session.workspace.lay_out, parent)
+        request = self._request(number, parent, attempt=0)
+        laid_out.result()
         session.append(TrialStarted(n=number, parent=parent, proposer=proposer.name))
         try:
-            candidate = self._propose(proposer, number, parent)
+            candidate = self._propose(proposer, request)
         except (ProposalFailed, SearchExhausted, ConfigError, ProposerUnusable) as failure:
             if session.stop.requested:
                 return interrupt(self._lane, number, self._rules)
@@ -128,11 +132,11 @@ class Loop:
         self._briefer.expect(trial)
         return trial
 
-    def _propose(self, proposer: Proposer, number: int, parent: str) -> Candidate:
+    def _propose(self, proposer: Proposer, request: Request) -> Candidate:
         """Ask for a change, and store what then lies in the workspace."""
-        proposal, seconds = self._ask(proposer, number, parent)
+        proposal, seconds = self._ask(proposer, request)
         snapshot = self.session.workspace.snapshot(self._rules)
-        return self._store(proposer, number, parent, snapshot, proposal, seconds)
+        return self._store(proposer, request, snapshot, proposal, seconds)
 
     def _mend(
         self, proposer: Proposer, number: int, failed: Candidate, verdict: Verdict, attempt: int
@@ -141,8 +145,9 @@ class Loop:
         self._failed = replace(
             self.session.state.trials[number], status=verdict.status, reason=verdict.reason
         )
+        request = self._request(number, failed.parent, attempt)
         try:
-            proposal, seconds = self._ask(proposer, number, failed.parent, attempt)
+            proposal, seconds = self._ask(proposer, request)
         except (ProposalFailed, SearchExhausted):
             return None
         snapshot = self.session.workspace.snapshot_since(failed.parent, self._rules)
@@ -150,34 +155,31 @@ class Loop:
         if (snapshot.tree, bool(snapshot.invalid), snapshot.frozen_touched) == before:
             return None
         proposal = replace(proposal, idea=proposal.idea or failed.idea)
-        return self._store(proposer, number, failed.parent, snapshot, proposal, seconds, attempt)
+        return self._store(proposer, request, snapshot, proposal, seconds)
 
-    def _ask(
-        self, proposer: Proposer, number: int, parent: str, attempt: int = 0
-    ) -> tuple[Proposal, float]:
+    def _ask(self, proposer: Proposer, request: Request) -> tuple[Proposal, float]:
         """What the proposer says, and the seconds that it took."""
         if proposer.asks_a_person:
-            self.session.phase(number, WAITING_FOR_YOU)
+            self.session.phase(request.number, WAITING_FOR_YOU)
         else:
             limit = self.session.config.proposer.time_limit
-            self.session.phase(number, "mending" if attempt else "proposing", limit)
+            self.session.phase(request.number, "mending" if request.attempt else "proposing", limit)
         started = time.monotonic()
-        proposal = proposer.propose(self._request(number, parent, attempt))
+        proposal = proposer.propose(request)
         return proposal, round(time.monotonic() - started, 3)
 
     def _store(
         self,
         proposer: Proposer,
-        number: int,
-        parent: str,
+        request: Request,
         snapshot: Snapshot,
         proposal: Proposal,
         seconds: float,
-        attempt: int = 0,
     ) -> Candidate:
         """Make a snapshot the trial's candidate, and write that down."""
+        number, attempt = request.number, request.attempt
         candidate = self._lane.store(
-            number, parent, snapshot, proposal.idea, proposer=proposer.name, attempt=attempt
+            number, request.parent, snapshot, proposal.idea, proposer=proposer.name, attempt=attempt
         )
         self._lane.propose(
             number,

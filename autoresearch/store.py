@@ -73,6 +73,7 @@ class Store:
     def _environment(self) -> dict[str, str]:
         return {
             "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(Path.home()),  # the repository's own config may include ~/something
             "LC_ALL": "C",
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_CONFIG_NOSYSTEM": "1",

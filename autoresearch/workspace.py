@@ -91,8 +91,10 @@ class Tree:
         try:
             self._lay_out(commit, exceptions)
         except GitError:
-            # A candidate can take away our own permissions on what it left behind.
+            # A candidate can take away our own permissions on what it left behind, and a power
+            # cut can spoil the index, which git then makes anew.
             make_removable(self.root)
+            self._index.unlink(missing_ok=True)
             self._lay_out(commit, exceptions)
         for path in self._links:
             self._link(path)
