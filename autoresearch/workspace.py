@@ -6,6 +6,7 @@ tree), and reused from trial to trial. It can be deleted at any time.
 
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -100,8 +101,17 @@ class Tree:
             self._link(path)
 
     def _lay_out(self, commit: str, exceptions: Sequence[str]) -> None:
+        self._remove_repository()
         self._store.lay_out(self.root, self._index, commit)
         self._store.clean(self.root, self._index, exceptions)
+
+    def _remove_repository(self) -> None:
+        """Git leaves a `.git` at the top alone, whoever made it."""
+        stray = self.root / ".git"
+        if stray.is_dir() and not stray.is_symlink():
+            shutil.rmtree(stray)
+        else:
+            stray.unlink(missing_ok=True)
 
     @property
     def exists(self) -> bool:
@@ -187,7 +197,11 @@ def take_snapshot(
             changed.append(plain)
     storable = [path for path in frozen if not _problem(work_tree, path)]
     if changed or storable:
-        store.stage(work_tree, index, [*changed, *storable])
+        try:
+            store.stage(work_tree, index, [*changed, *storable])
+        except GitError as error:  # attributes that make no sense, and the like
+            problems.append(f"git cannot store it: {error}")
+            changed = []
     return Snapshot(
         tree=store.write_tree(index),
         changed=tuple(changed),
