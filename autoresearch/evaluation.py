@@ -13,6 +13,7 @@ from autoresearch.trial import Role, Run, RunStatus
 
 SKIP_EXIT_CODE = 125  # as in `git bisect run`
 _TAIL_BYTES = 16384
+_MAX_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +106,7 @@ def failed_reason(outcome: Outcome, what: str) -> str:
 
 def tail(path: Path, lines: int = 20) -> str:
     """The last lines of a log, without terminal escapes. Empty when there is no log."""
-    if not path.exists():
+    if not path.is_file():
         return ""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
@@ -143,4 +144,8 @@ def _judge_outcome(
 
 
 def _text(path: Path) -> str:
-    return path.read_bytes().decode("utf-8", "backslashreplace") if path.exists() else ""
+    """A file that the code under evaluation could write, and so replace by anything."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return file.read(_MAX_BYTES).decode("utf-8", "backslashreplace")

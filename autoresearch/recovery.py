@@ -47,7 +47,7 @@ def interrupt(lane: Lane, number: int, rules: Rules) -> Trial:
     session, trial = lane.session, lane.session.state.trials[number]
     # The files of a `try` are safe in its checkout; those of a deleted cache are gone.
     if trial.proposer != BY_HAND and session.workspace.exists:
-        snapshot = session.workspace.snapshot(rules)
+        snapshot = session.workspace.snapshot(rules, trial.parent)
         candidate = lane.store(number, trial.parent, snapshot, "", proposer=trial.proposer)
         lane.propose(number, candidate)
     reason = "stopped while its change was being made"

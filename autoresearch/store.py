@@ -147,7 +147,7 @@ class Store:
         """Take these paths into the index as they are in `work_tree` now."""
         paths = set(paths)
         # A folder above them became a symlink: they are gone, and git refuses to look there.
-        gone = {path for path in paths if _is_behind_link(work_tree, path)}
+        gone = {path for path in paths if is_behind_link(work_tree, path)}
         if gone:
             self.set_entries(index, [], removed=sorted(gone))
         self._work(
@@ -330,5 +330,6 @@ def _nul_joined(paths: Iterable[str]) -> bytes:
     return b"".join(os.fsencode(path) + b"\0" for path in paths)
 
 
-def _is_behind_link(root: Path, path: str) -> bool:
+def is_behind_link(root: Path, path: str) -> bool:
+    """Whether a folder above `path` is a symlink by now: to git, such a file is gone."""
     return any((root / folder).is_symlink() for folder in PurePosixPath(path).parents)

@@ -12,11 +12,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autoresearch.errors import GitError
+from autoresearch.errors import ConfigError, GitError
 from autoresearch.paths import Patterns
-from autoresearch.store import Store
+from autoresearch.store import Store, is_behind_link
 
 MAX_FILE_BYTES = 50_000_000
+_NONE = Patterns([])
 # Files that say what a project needs: when one changes, what `prepare` installed is stale.
 _MANIFESTS = frozenset(
     [
@@ -86,7 +87,7 @@ class Tree:
 
     def lay_out(self, commit: str) -> None:
         """Hold exactly the files of `commit`, the linked folders, and what is to be kept."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        self._own_root()
         # Links are removed and made again: a candidate may have put something else in their place.
         exceptions = [*self._keep, *self._prepared()[1]]
         try:
@@ -101,26 +102,42 @@ class Tree:
             self._link(path)
 
     def _lay_out(self, commit: str, exceptions: Sequence[str]) -> None:
-        self._remove_repository()
         self._store.lay_out(self.root, self._index, commit)
         self._store.clean(self.root, self._index, exceptions)
+        remove_unseen(self.root, exceptions)
 
-    def _remove_repository(self) -> None:
-        """Git leaves a `.git` at the top alone, whoever made it."""
-        stray = self.root / ".git"
-        if stray.is_dir() and not stray.is_symlink():
-            shutil.rmtree(stray)
-        else:
-            stray.unlink(missing_ok=True)
+    def _own_root(self) -> None:
+        """Have a directory: a candidate can remove it, or leave a symlink to another in its place.
+
+        Laying out and cleaning what such a symlink leads to would lose all that is in it.
+        """
+        if self.root.is_symlink() or (self.root.exists() and not self.root.is_dir()):
+            self.root.unlink()
+        self.root.mkdir(parents=True, exist_ok=True)
+        mode = stat.S_IMODE(self.root.stat().st_mode)
+        if mode & stat.S_IRWXU != stat.S_IRWXU:
+            self.root.chmod(mode | stat.S_IRWXU)
 
     @property
     def exists(self) -> bool:
         """Whether it was ever laid out: the cache may have been deleted."""
         return self.root.is_dir() and self._index.exists()
 
-    def snapshot(self, rules: Rules) -> Snapshot:
-        """Store what was done to the tree since it was laid out, or since the last snapshot."""
-        return take_snapshot(self._store, self.root, self._index, rules)
+    def snapshot(self, rules: Rules, parent: str = "") -> Snapshot:
+        """Store what was done to the tree since it was laid out, or since the last snapshot.
+
+        With `parent`, an index that a power cut spoilt is made again from that commit.
+        """
+        self._own_root()
+        links = Patterns(self._links)
+        try:
+            return take_snapshot(self._store, self.root, self._index, rules, links=links)
+        except GitError:
+            if not parent:
+                raise
+            self._index.unlink(missing_ok=True)
+            self._store.read_tree(self._index, parent)
+            return take_snapshot(self._store, self.root, self._index, rules, links=links)
 
     def snapshot_since(self, parent: str, rules: Rules) -> Snapshot:
         """The same, naming all that differs from `parent`, whatever was stored meanwhile."""
@@ -147,7 +164,12 @@ class Tree:
     def prepared(self, key: str) -> None:
         """Note that what lies in the tree now, beside the commit's files, is to stay."""
         for path in self._links:
-            (self.root / path.rstrip("/")).unlink(missing_ok=True)
+            place = self.root / path.rstrip("/")
+            if not place.is_symlink():
+                raise ConfigError(
+                    f"`prepare` replaced {path}, which `link` names: take it out of one of the two."
+                )
+            place.unlink()
         made = self._store.untracked_paths(self.root, self._index)
         for path in self._links:
             self._link(path)
@@ -174,34 +196,36 @@ class Tree:
 
 
 def take_snapshot(
-    store: Store, work_tree: Path, index: Path, rules: Rules, skipped: Collection[str] = ()
+    store: Store,
+    work_tree: Path,
+    index: Path,
+    rules: Rules,
+    skipped: Collection[str] = (),
+    links: Patterns = _NONE,
 ) -> Snapshot:
     """Store how `work_tree` differs from `index`, inside the target.
 
-    Touched frozen files are stored too: such a snapshot is evidence and is never measured.
+    Touched frozen files are stored too: such a snapshot is evidence and is never measured. What
+    lies at or below `links` is left out, whatever the tree's own `.gitignore` says about it.
     """
     changed, dropped, frozen, problems = [], [], [], []
     for path in store.changed_paths(work_tree, index):
-        if path in skipped or (
-            path.startswith(".autoresearch/") and work_tree == store.repository.root
-        ):
-            continue
         plain = path.rstrip("/")
+        is_ours = path.startswith(".autoresearch/") and work_tree == store.repository.root
+        if is_ours or path in skipped or links.match(plain):
+            continue
         if rules.frozen.match(plain):
             frozen.append(plain)
         elif not rules.target.match(plain):
             dropped.append(plain)
-        elif problem := _problem(work_tree, path):
+        elif problem := _problem(work_tree, path) or _in_the_way(work_tree, plain, links):
             problems.append(problem)
         else:
             changed.append(plain)
     storable = [path for path in frozen if not _problem(work_tree, path)]
-    if changed or storable:
-        try:
-            store.stage(work_tree, index, [*changed, *storable])
-        except GitError as error:  # attributes that make no sense, and the like
-            problems.append(f"git cannot store it: {error}")
-            changed = []
+    for path, reason in _stage(store, work_tree, index, [*changed, *storable]).items():
+        problems.append(f"{path} cannot be stored ({reason})")
+        changed = [one for one in changed if one != path]
     return Snapshot(
         tree=store.write_tree(index),
         changed=tuple(changed),
@@ -211,15 +235,48 @@ def take_snapshot(
     )
 
 
+def _stage(store: Store, work_tree: Path, index: Path, paths: Sequence[str]) -> dict[str, str]:
+    """Take these paths into the index; returns those that git refuses, each with the reason."""
+    if not paths:
+        return {}
+    try:
+        store.stage(work_tree, index, paths)
+    except GitError:
+        pass
+    else:
+        return {}
+    refused = {}
+    for path in paths:
+        try:
+            store.stage(work_tree, index, [path])
+        except GitError as error:
+            refused[path] = str(error).splitlines()[-1]
+    return refused
+
+
+def _in_the_way(root: Path, path: str, links: Patterns) -> str:
+    """Why a folder could not be linked any more, "" when nothing hinders it."""
+    below = [link for link in links.patterns if link.startswith(f"{path}/")]
+    place = root / path
+    is_folder = place.is_dir() and not place.is_symlink()
+    if not below or is_folder or not (place.exists() or place.is_symlink()):
+        return ""
+    return f"{path} stands in the way of {below[0]}, which is linked"
+
+
 def _problem(root: Path, path: str) -> str:
     """Why the file at `path` cannot be part of a candidate, "" when it can."""
     if path.endswith("/"):
         return f"{path} is a git repository of its own"
     full = root / path
     try:
+        if is_behind_link(root, path):
+            return ""  # deleted
         status = full.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return ""  # deleted
+    except PermissionError:
+        return f"{path} cannot be read"
     if stat.S_ISLNK(status.st_mode):
         goal = os.path.normpath(full.parent / full.readlink())
         inside = os.path.commonpath([goal, root]) == str(root)
@@ -231,6 +288,26 @@ def _problem(root: Path, path: str) -> str:
     if status.st_size > MAX_FILE_BYTES:
         return f"{path} is {status.st_size / 1e6:.0f} MB, more than {MAX_FILE_BYTES / 1e6:.0f} MB"
     return ""
+
+
+def remove_unseen(root: Path, exceptions: Sequence[str]) -> None:
+    """Remove what git neither tracks nor cleans: every `.git` in `root`, pipes, sockets."""
+    skipped = {str(root / path.rstrip("/")) for path in exceptions}
+    queue = [str(root)]
+    while queue:
+        with os.scandir(queue.pop()) as entries:
+            for entry in entries:
+                if entry.path in skipped:
+                    continue
+                is_directory = entry.is_dir(follow_symlinks=False)
+                if is_directory and entry.name == ".git":
+                    shutil.rmtree(entry.path)
+                elif is_directory:
+                    queue.append(entry.path)
+                elif entry.name == ".git" or not (
+                    entry.is_file(follow_symlinks=False) or entry.is_symlink()
+                ):
+                    Path(entry.path).unlink()
 
 
 def make_removable(root: Path) -> None:
