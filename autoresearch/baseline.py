@@ -71,9 +71,10 @@ def check_repository(session: Session, files: Sequence[Entry], found: Rules) -> 
 
 def digest_of(session: Session, found: Rules) -> str:
     """The fingerprint of all that decides a number."""
+    experiment = session.experiment
     evaluator = [
         (path.name, hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in session.experiment.own_files
+        for path in [*experiment.own_files, *experiment.private_files]
     ]
     content = session.config.measuring()
     content |= {"frozen": sorted(found.frozen.patterns), "evaluator": evaluator}
@@ -245,7 +246,10 @@ def _probe(lane: Lane, baseline: str, found: Rules, first: Run, second: Run) -> 
     limit = min(
         session.config.evaluate.hard_limit, max(_PROBE_LEAST, _PROBE_FACTOR * first.seconds)
     )
-    run = measuring.run_once(session, 0, Role.CANDIDATE, tree, 0, name="probe", seconds=limit)
+    epoch = session.state.epoch
+    run = measuring.run_once(
+        session, 0, Role.CANDIDATE, tree, 0, name="probe", epoch=epoch, seconds=limit
+    )
     session.stop.raise_if_requested()
     metric = session.config.evaluate.metric
     is_measured = run.status != RunStatus.MEASURED

@@ -75,6 +75,12 @@ def setup(
     eval_command: Annotated[
         str, typer.Option("--eval", metavar="CMD", help="The command that prints the number.")
     ] = "",
+    evaluator: Annotated[
+        str, typer.Option(metavar="NAME", help="A ready-made evaluator instead of --eval.")
+    ] = "",
+    evaluator_option: Annotated[
+        list[str], typer.Option(metavar="K=V", help="What it is told. Repeatable.")
+    ] = [],  # noqa: B006
     metric: Annotated[str, typer.Option(help="NAME in the printed line `NAME: NUMBER`.")] = "",
     direction: Annotated[
         str, typer.Option(help="lower, higher, or a number to get close to.")
@@ -115,6 +121,9 @@ def setup(
         bool, typer.Option("--no-probe", help="Do not test that the target is what is measured.")
     ] = False,
     show_list: Annotated[bool, typer.Option("--list", help="Name the experiments here.")] = False,
+    show_evaluators: Annotated[
+        bool, typer.Option("--list-evaluators", help="Show the ready-made evaluators.")
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Ask nothing; take what is suggested.")
     ] = False,
@@ -126,6 +135,12 @@ def setup(
 
     if show_list:
         raise typer.Exit(command.list_experiments(path, as_json=as_json))
+    if show_evaluators:
+        from autoresearch.commands import ready_made
+
+        if evaluator:
+            raise typer.Exit(ready_made.describe(evaluator, as_json=as_json))
+        raise typer.Exit(ready_made.list_evaluators(as_json=as_json))
     answers = Answers(
         goal=goal,
         target=tuple(target),
@@ -133,6 +148,8 @@ def setup(
         link=tuple(link),
         checks=tuple(check),
         command=eval_command,
+        evaluator=evaluator,
+        evaluator_options=tuple(evaluator_option),
         metric=metric,
         direction=direction,
         pattern=pattern,

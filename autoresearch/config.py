@@ -32,7 +32,6 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORE
 # Keys that DESIGN.md names and that come with later versions.
 _NOT_YET = {
     ("evaluate", "pass_env"): "until there is a sandbox, commands get the whole environment",
-    ("evaluate", "options"): "ready-made evaluators are not part of this version",
     ("evaluate", "score"): "separated scoring is not part of this version",
     ("evaluate", "run"): "separated scoring is not part of this version",
     ("evaluate", "holdout"): "a hold-out is not part of this version",
@@ -143,6 +142,7 @@ Limit = Annotated[float, BeforeValidator(parse_duration)]
 Duration = Annotated[Limit, Field(gt=0)]
 Direction = Annotated[str | float, BeforeValidator(_direction)]
 Count = Annotated[int, Field(ge=0, strict=True)]
+OptionValue = Flag | Annotated[int, Field(strict=True)] | Number | Text | list[Text]
 
 
 class _Table(BaseModel):
@@ -162,6 +162,7 @@ class Evaluate(_Table):
     network: Flag = False
     strict_metric: Flag = False
     probe: Flag = True
+    options: dict[str, OptionValue] = {}  # what a ready-made evaluator is told
 
     @property
     def hard_limit(self) -> float:
@@ -172,6 +173,14 @@ class Evaluate(_Table):
     def goal(self) -> Goal:
         """The metric and its direction."""
         return Goal(self.metric, self.direction)
+
+    @property
+    def option_texts(self) -> list[str]:
+        """The texts among the options: commands and files that a ready-made evaluator is told."""
+        found: list[str] = []
+        for value in self.options.values():
+            found += value if isinstance(value, list) else [value] if isinstance(value, str) else []
+        return found
 
 
 class Check(_Table):
@@ -225,15 +234,14 @@ class Config(_Table):
 
     def missing(self) -> list[str]:
         """The keys that must be filled in before anything can run."""
-        return [
-            name
-            for name, value in (
-                ("target", self.target),
-                ("evaluate.command", self.evaluate.command.strip()),
-                ("evaluate.metric", self.evaluate.metric.strip()),
-            )
-            if not value
+        required: list[tuple[str, object]] = [
+            ("target", self.target),
+            ("evaluate.command", self.evaluate.command.strip()),
+            ("evaluate.metric", self.evaluate.metric.strip()),
         ]
+        options = self.evaluate.options.items()
+        required += [(f"evaluate.options.{name}", value != "") for name, value in options]
+        return [name for name, value in required if not value]
 
     def measuring(self) -> dict[str, Any]:
         """The part that decides whether two numbers can be compared: it defines an epoch."""

@@ -72,10 +72,14 @@ def evaluation_commands(files: Sequence[str]) -> list[str]:
     return found
 
 
+def python() -> str:
+    """What Python is called here."""
+    return "python" if shutil.which("python") else "python3"
+
+
 def _runner(path: str) -> str:
     runner = _RUNNERS[Path(path).suffix]
-    is_missing = runner == "python" and shutil.which("python") is None
-    return "python3" if is_missing else runner
+    return python() if runner == "python" else runner
 
 
 def printed_metrics(text: str) -> list[str]:

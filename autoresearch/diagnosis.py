@@ -13,7 +13,7 @@ def likely_cause(session: Session) -> str:
     """Why emptying the target may not change the number, and what to do."""
     root = str(session.repository.root)
     command = session.config.evaluate.command
-    if root in command:
+    if any(root in text for text in (command, *session.config.evaluate.option_texts)):
         return (
             f"The command names your own checkout ({root}): use paths relative to it, so that "
             "each candidate is measured in a tree of its own."
@@ -94,7 +94,7 @@ def absent_from_trees(session: Session, output: str) -> list[str]:
     """Untracked or ignored paths of the checkout that the command or its output names."""
     repository, config = session.repository, session.config
     there = [*git.ignored_paths(repository), *git.uncommitted_paths(repository)]
-    text = f"{config.evaluate.command}\n{output}"
+    text = "\n".join([config.evaluate.command, *config.evaluate.option_texts, output])
     found = []
     for path in there:
         plain = path.rstrip("/")

@@ -1,6 +1,7 @@
 """One evaluation: from a tree and a command to a `Run`."""
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from autoresearch import metrics
 from autoresearch.config import Evaluate
 from autoresearch.supervise import Outcome
-from autoresearch.trial import Role, Run, RunStatus
+from autoresearch.trial import COST, Role, Run, RunStatus
 
 SKIP_EXIT_CODE = 125  # as in `git bisect run`
 _TAIL_BYTES = 16384
@@ -45,7 +46,14 @@ def base_environment() -> dict[str, str]:
 
 
 def environment(
-    *, run_directory: Path, trial: int, seed: int, index: int, time_budget: float
+    evaluate: Evaluate,
+    *,
+    run_directory: Path,
+    baseline_directory: Path,
+    private_directory: Path,
+    trial: int,
+    seed: int,
+    index: int,
 ) -> dict[str, str]:
     """What an evaluator finds in its environment (DESIGN.md section 6)."""
     return {
@@ -54,8 +62,11 @@ def environment(
         "AUTORESEARCH_TRIAL": str(trial),
         "AUTORESEARCH_SEED": str(seed),
         "AUTORESEARCH_RUN_INDEX": str(index),
-        "AUTORESEARCH_TIME_BUDGET": f"{time_budget:g}",
+        "AUTORESEARCH_TIME_BUDGET": f"{evaluate.time_budget:g}",
         "AUTORESEARCH_RUN_DIR": str(run_directory),
+        "AUTORESEARCH_BASELINE_DIR": str(baseline_directory),
+        "AUTORESEARCH_PRIVATE_DIR": str(private_directory),
+        "AUTORESEARCH_OPTIONS": json.dumps(evaluate.options),
     }
 
 
@@ -130,11 +141,12 @@ def _judge_outcome(
         strict=evaluate.strict_metric,
         file=_text(own_file) if own_file.is_file() else None,
     )
+    spent = {name: value for name, value in reading.metrics.items() if name == COST}
     if outcome.status == "exited" and outcome.exit_code == SKIP_EXIT_CODE:
-        return RunStatus.SKIP, "the evaluator asked to skip it (exit status 125)", {}
+        return RunStatus.SKIP, "the evaluator asked to skip it (exit status 125)", spent
     if reason := failed_reason(outcome, "the evaluator"):
         is_timeout = outcome.status == "timeout"
-        return (RunStatus.TIMEOUT if is_timeout else RunStatus.CRASH), reason, {}
+        return (RunStatus.TIMEOUT if is_timeout else RunStatus.CRASH), reason, spent
     if reading.value is None:
         hint = (
             f" ({outcome.dropped_bytes} bytes of output left out)" if outcome.dropped_bytes else ""

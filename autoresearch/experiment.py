@@ -19,7 +19,8 @@ from autoresearch.history import Files
 FOLDER = ".autoresearch"
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
 _IGNORED = """\
-# What a run writes. The config, program and evaluator beside it can be committed and shared.
+# What a run writes, and what a proposer must not see. The config, program and evaluator beside it
+# can be committed and shared.
 journal.jsonl*
 results.tsv*
 summary.json*
@@ -28,6 +29,7 @@ runner.json*
 run.log
 lock
 trials/
+private/
 """
 
 
@@ -106,6 +108,16 @@ class Experiment:
     def own_files(self) -> list[Path]:
         """The experiment's own evaluator: what stands in its folder and is called `evaluate…`."""
         return sorted(path for path in self.directory.glob("evaluate*") if path.is_file())
+
+    @property
+    def private_directory(self) -> Path:
+        """What the evaluator gets to see and no tree holds: the cases that decide, for example."""
+        return self.directory / "private"
+
+    @property
+    def private_files(self) -> list[Path]:
+        """The files in the private directory."""
+        return sorted(path for path in self.private_directory.glob("*") if path.is_file())
 
     def load_config(self) -> Config:
         """The config as it is on disk now."""

@@ -3,7 +3,8 @@
 Frozen are the experiment's folder, what the user named, and the files that the evaluator's
 commands run or name; what the target names literally is the target (`python train.py` may be
 both). Of the target's other files, a command's argument is frozen only when it looks like a test
-or a benchmark: `ruff check src/work.py` names what is to be improved.
+or a benchmark: `ruff check src/work.py` names what is to be improved. So do the options of a
+ready-made evaluator: `./bench` is what `benchmark_speed` times.
 """
 
 import re
@@ -49,12 +50,15 @@ def rules(config: Config, files: Iterable[str]) -> Rules:
     target = Patterns(config.target)
     commands = [config.evaluate.command, config.evaluate.prepare]
     commands += [check.command for check in config.checks]
-    own = set()
+    own, named = set(), set()
     for words in (words for command in commands for words in _simple_commands(command)):
-        run = set(_run_by(words, config, paths))
-        named = {path for word in words for path in _in_tree(word, config, paths)}
-        own |= run
-        own |= {path for path in named if not _is_in(target, path, paths) or _MEASURES.search(path)}
+        own |= set(_run_by(words, config, paths))
+        named |= _named(words, config, paths)
+    for words in (
+        words for text in config.evaluate.option_texts for words in _simple_commands(text)
+    ):
+        named |= _named(words, config, paths)
+    own |= {path for path in named if not _is_in(target, path, paths) or _MEASURES.search(path)}
     literal = {pattern.removeprefix("./").rstrip("/") for pattern in config.target}
     # Our own folder is frozen whole: naming its files one by one would open an epoch for each.
     beside = [path for path in own if not path.startswith(f"{OWN_FOLDER}/")]
@@ -63,6 +67,11 @@ def rules(config: Config, files: Iterable[str]) -> Rules:
         target=target,
         frozen=Patterns(dict.fromkeys([*config.frozen, f"{OWN_FOLDER}/**", *evaluator])),
     )
+
+
+def _named(words: Sequence[str], config: Config, paths: frozenset[str]) -> set[str]:
+    """The tracked files and folders that a command's words mean."""
+    return {path for word in words for path in _in_tree(word, config, paths)}
 
 
 def _simple_commands(command: str) -> Iterator[list[str]]:

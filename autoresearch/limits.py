@@ -11,10 +11,14 @@ MAX_FAILURES_IN_A_ROW = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far this run has come. Seconds are monotonic; trials do not count the baseline."""
+    """How far this run has come. Seconds are monotonic; trials do not count the baseline.
+
+    `cost_usd` is what proposers and evaluators said that they cost.
+    """
 
     trials: int
     seconds: float
+    cost_usd: float = 0.0
     is_single: bool = False
 
 
@@ -31,8 +35,8 @@ def reason_to_stop(limits: Limits, progress: Progress, state: State, goal: Goal)
     best = state.incumbent_value
     if limits.until is not None and best is not None and goal.reaches(best, limits.until):
         return f"reached {goal.metric} {best:g} (the goal was {limits.until:g})"
-    if 0 < limits.max_cost_usd <= state.cost_usd:
-        return f"spent ${state.cost_usd:.2f} of ${limits.max_cost_usd:.2f}"
+    if 0 < limits.max_cost_usd <= progress.cost_usd:
+        return f"spent ${progress.cost_usd:.2f} of ${limits.max_cost_usd:.2f}"
     return ""
 
 
@@ -43,4 +47,6 @@ def budget_left(limits: Limits, progress: Progress) -> str:
         parts.append(f"{limits.max_experiments - progress.trials} trials")
     if limits.max_time:
         parts.append(f"{max(0.0, limits.max_time - progress.seconds) / 60:.0f} minutes")
+    if limits.max_cost_usd:
+        parts.append(f"${max(0.0, limits.max_cost_usd - progress.cost_usd):.2f}")
     return ", ".join(parts) or "no limit"

@@ -58,6 +58,7 @@ class Loop:
         self._watch = ConfigWatch(self.session, self.overridden)
         self._ahead = ThreadPoolExecutor(max_workers=1)  # lays out while the briefing is written
         self._started = time.monotonic()
+        self._cost_before = self.session.state.cost_usd
         self._trials = 0
         self._failures = 0
 
@@ -243,8 +244,12 @@ class Loop:
 
     @property
     def _progress(self) -> Progress:
-        seconds = time.monotonic() - self._started
-        return Progress(trials=self._trials, seconds=seconds, is_single=self.is_single)
+        return Progress(
+            trials=self._trials,
+            seconds=time.monotonic() - self._started,
+            cost_usd=self.session.state.cost_usd - self._cost_before,
+            is_single=self.is_single,
+        )
 
     def _reason_to_stop(self) -> str:
         config = self.session.config

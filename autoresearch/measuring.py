@@ -23,11 +23,11 @@ def measure(
 
     Raises Protected when runs are lost repeatedly.
     """
+    epoch = epoch or session.state.epoch
     for _ in range(2):
-        run = run_once(session, number, role, tree, index, name=_name(role, index, attempt))
-        session.append(
-            RunFinished(n=number, run=run, attempt=attempt, epoch=epoch or session.state.epoch)
-        )
+        name = _name(role, index, attempt)
+        run = run_once(session, number, role, tree, index, name=name, epoch=epoch)
+        session.append(RunFinished(n=number, run=run, attempt=attempt, epoch=epoch))
         if run.status != RunStatus.LOST:
             return run
     raise Protected(
@@ -44,23 +44,28 @@ def run_once(
     index: int,
     *,
     name: str,
+    epoch: int,
     seconds: float | None = None,
 ) -> Run:
     """Run the evaluator once, for at most `seconds`, with its log in a folder of that name."""
-    evaluate = session.config.evaluate
+    evaluate, experiment = session.config.evaluate, session.experiment
     limit = seconds or evaluate.hard_limit
-    seed = evaluation.seed_of(session.experiment.id, index)
-    directory = session.experiment.trial_directory(number) / name
+    seed = evaluation.seed_of(experiment.id, index)
+    directory = experiment.trial_directory(number) / name
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "metrics.json").unlink(missing_ok=True)
     log = directory / "evaluate.log"
     session.phase(number, "measuring", limit)
+    # What the first epoch's baseline is measured as, and what it is measured again as.
+    first = _name(Role.CANDIDATE if epoch <= 1 else Role.BASELINE, 0, 0)
     environment = evaluation.environment(
+        evaluate,
         run_directory=directory,
+        baseline_directory=experiment.trial_directory(0) / first,
+        private_directory=experiment.private_directory,
         trial=number,
         seed=seed,
         index=index,
-        time_budget=evaluate.time_budget,
     )
     outcome = _execute(
         session,
@@ -82,7 +87,7 @@ def run_once(
         index=index,
         seed=seed,
         run_directory=directory,
-        log_name=str(log.relative_to(session.experiment.directory)),
+        log_name=str(log.relative_to(experiment.directory)),
         engine=session.engine.name,
     )
 

@@ -1,6 +1,7 @@
 """What setup writes: `config.toml` and `program.md`, from the domain's templates."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import tomli_w
 
 from autoresearch import catalog
 from autoresearch.config import Config, validate
+from autoresearch.evaluators import Evaluator, Value
 from autoresearch.experiment import Experiment, write_gitignore
 
 
@@ -25,6 +27,9 @@ class Answers:
     directory: str = ""
     repo: str = ""
     command: str = ""
+    evaluator: str = ""
+    evaluator_options: tuple[str, ...] = ()  # as typed: K=V
+    network: bool = False
     metric: str = ""
     direction: str | float = ""
     pattern: str = ""
@@ -32,6 +37,8 @@ class Answers:
     constraints: str = ""
     proposer: str = ""
     propose: str = ""
+    patience: int = 0
+    max_cost_usd: float = 0
     probe: bool = True
 
 
@@ -40,13 +47,32 @@ def domain_defaults(domain: str) -> dict[str, Any]:
     return tomllib.loads((_domain_folder(domain) / "domain.toml").read_text("utf-8"))
 
 
-def config_text(answers: Answers) -> str:
-    """The text of `config.toml`: comments from the template, values through tomli-w."""
+@dataclass(frozen=True)
+class _OptionLine:
+    """One line of `[evaluate.options]`: commented out while the option has its default."""
+
+    name: str
+    value: Value
+    help: str
+    is_set: bool
+    is_needed: bool
+
+
+def config_text(
+    answers: Answers, evaluator: Evaluator | None = None, values: Mapping[str, Value] | None = None
+) -> str:
+    """The text of `config.toml`: comments from the template, values through tomli-w.
+
+    `values` is what a ready-made `evaluator` is told.
+    """
     environment = _environment()
     environment.filters["toml"] = _toml_value
-    return environment.from_string(
+    template = environment.from_string(
         catalog.find("templates/config.toml.jinja").read_text("utf-8")
-    ).render(asdict(answers))
+    )
+    lines = _option_lines(evaluator, values or {}) if evaluator else []
+    guards = evaluator.guards if evaluator else ()
+    return template.render(asdict(answers), option_lines=lines, guards=guards)
 
 
 def program_text(experiment: Experiment, answers: Answers) -> str:
@@ -67,10 +93,24 @@ def parse(text: str, source: str) -> Config:
 
 def write(experiment: Experiment, config: str, program: str) -> None:
     """Make the experiment's folder."""
-    experiment.directory.mkdir(parents=True)
+    experiment.directory.mkdir(parents=True, exist_ok=True)
     write_gitignore(experiment)
     experiment.config_path.write_text(config, encoding="utf-8")
     experiment.program_path.write_text(program, encoding="utf-8")
+
+
+def _option_lines(evaluator: Evaluator, values: Mapping[str, Value]) -> list[_OptionLine]:
+    missing = {option.name for option in evaluator.missing(values)}
+    return [
+        _OptionLine(
+            name=option.name,
+            value=values.get(option.name, option.default),
+            help=option.help,
+            is_set=option.name in values or option.name in missing,
+            is_needed=option.name in missing,
+        )
+        for option in evaluator.options
+    ]
 
 
 def _domain_folder(domain: str) -> Path:

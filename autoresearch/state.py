@@ -23,7 +23,7 @@ from autoresearch.records import (
     Stopped,
     TrialStarted,
 )
-from autoresearch.trial import Role, Run, RunStatus, Status, Trial
+from autoresearch.trial import COST, Role, Run, RunStatus, Status, Trial
 
 RECENT = 200
 SUMMARY_VERSION = 1
@@ -122,7 +122,7 @@ class State:
         self.branch_at = self.incumbent  # no trial begins before an epoch has moved the branch
 
     def _propose(self, record: Proposed) -> None:
-        trial = self._set(
+        self._set(
             record.n,
             phase="proposed",
             commit=record.candidate,
@@ -134,11 +134,18 @@ class State:
             invalid=record.invalid,
             parameters=record.parameters,
         )
-        if record.cost_usd is not None:
-            self.cost_usd += record.cost_usd
-            self._set(record.n, cost_usd=(trial.cost_usd or 0.0) + record.cost_usd)
+        self._spend(record.n, record.cost_usd)
+
+    def _spend(self, number: int, cost_usd: float | None) -> None:
+        if cost_usd is None or cost_usd < 0:
+            return
+        self.cost_usd += cost_usd
+        if number in self.trials:
+            spent = self.trials[number].cost_usd or 0.0
+            self._set(number, cost_usd=spent + cost_usd)
 
     def _add_run(self, record: RunFinished) -> None:
+        self._spend(record.n, record.run.metrics.get(COST))
         if record.n not in self.trials or record.epoch != self.trials[record.n].epoch:
             return  # measured again for a new epoch: the epoch's own record has the numbers
         trial = self.trials[record.n]

@@ -29,6 +29,7 @@ ORDINARY = frozenset({Status.KEEP, Status.DISCARD, Status.GUARD, Status.CHECK, S
 # What a proposer's run that ended without a usable number is counted as.
 FAILED = frozenset({Status.CRASH, Status.TIMEOUT, Status.INVALID})
 
+COST = "cost_usd"  # a metric of this name is what the evaluation cost: it counts as spent
 BY_HAND = "try"  # the proposer's name of what somebody edited in a checkout of their own
 
 

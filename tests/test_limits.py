@@ -15,11 +15,12 @@ def reason(
     *,
     trials: int = 3,
     seconds: float = 100,
+    cost_usd: float = 0.0,
     is_single: bool = False,
     goal: Goal = GOAL,
     **state,
 ) -> str:
-    progress = Progress(trials=trials, seconds=seconds, is_single=is_single)
+    progress = Progress(trials=trials, seconds=seconds, cost_usd=cost_usd, is_single=is_single)
     return reason_to_stop(limits, progress, State(**state), goal)
 
 

@@ -19,9 +19,6 @@ def fill_in(
     """The answers with what was missing. Without a suggestion, `take_suggestions` leaves it so."""
     ask = _suggested if take_suggestions else _prompt
     given = replace(answers)
-    if not given.command:
-        found = detect.evaluation_commands(files)
-        given.command = ask("Command that prints the number", found[0] if found else None)
     if not given.target:
         given.target = _target(ask, files, given.command, is_shown=not take_suggestions)
     if not given.metric:

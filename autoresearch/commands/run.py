@@ -54,7 +54,7 @@ class Options:
                 "proposer": config.proposer.model_copy(update=_given(proposer)),
             }
         )
-        _refuse_what_needs_an_agent(merged)
+        _refuse_a_model(merged)
         return merged
 
 
@@ -94,6 +94,7 @@ def run(
             f"Edit {chosen.config_path}, then run again."
         )
     proposers.check(config.proposer.use)
+    _refuse_an_idle_limit(chosen, config)
     repository = places.repository_of(chosen, config, path)
     if dry_run:
         _describe(chosen, config)
@@ -213,15 +214,21 @@ def _start_in_background(experiment: Experiment, *, as_json: bool) -> int:
     return 0
 
 
-def _refuse_what_needs_an_agent(config: Config) -> None:
-    """No proposer of this version has a model or reports a cost. Raises UsageError."""
+def _refuse_a_model(config: Config) -> None:
+    """No proposer of this version has a model. Raises UsageError."""
     use = config.proposer.use
     if config.proposer.model:
         raise UsageError(f"--model cannot be used: the proposer {use!r} has no model to choose.")
-    if config.limits.max_cost_usd:
+
+
+def _refuse_an_idle_limit(experiment: Experiment, config: Config) -> None:
+    """A limit of the cost is never reached where nobody tells a cost. Raises UsageError."""
+    tells_cost = config.evaluate.network or read_state(experiment.files).cost_usd > 0
+    if config.limits.max_cost_usd and not tells_cost:
         raise UsageError(
-            f"--max-cost cannot be used: the proposer {use!r} reports no cost, so the limit would "
-            "never be reached. Use --max-experiments or --max-time."
+            f"--max-cost cannot be used: the proposer {config.proposer.use!r} reports no cost, nor "
+            "has the evaluator (as metric `cost_usd`), so the limit would never be reached. Use "
+            "--max-experiments or --max-time."
         )
 
 

@@ -16,7 +16,8 @@ import typer
 from autoresearch import baseline, detect, frozen, git, proposers, scaffold
 from autoresearch import experiment as places
 from autoresearch.baseline import Established
-from autoresearch.commands import questions
+from autoresearch.commands import questions, ready_made
+from autoresearch.commands.ready_made import Choice
 from autoresearch.config import Config
 from autoresearch.dashboard import numbers, progress
 from autoresearch.errors import ConfigError, Interrupted, UsageError
@@ -67,16 +68,25 @@ def _setup(path: Path, options: Options, answers: Answers) -> int:
     name = options.name or _ask_name(repository, domain, options.scope, is_asking=is_asking)
     experiment = places.place(domain, name, options.scope, repository.root)
     _refuse_to_overwrite(experiment, repository)
+    answers, choice = ready_made.choose(
+        answers,
+        scaffold.domain_defaults(domain),
+        repository,
+        files,
+        is_asking=is_asking,
+        take_suggestions=options.yes,
+    )
     if is_asking or options.yes:
         answers = questions.fill_in(answers, repository, files, take_suggestions=options.yes)
-    answers = _complete(answers, experiment, repository, files)
-    text = scaffold.config_text(answers)
-    config = _validated(text)
-    scaffold.write(experiment, text, scaffold.program_text(experiment, answers))
+    answers = _complete(answers, choice, experiment, repository, files)
+    config = _make(experiment, repository, answers, choice)
     _say_made(experiment, repository, options)
     missing = config.missing()
     if missing or options.skip_baseline:
         _say_unmeasured(experiment, missing)
+        return 0
+    if choice and not _accepts_cost(choice, repository, is_asking=is_asking):
+        _say_unmeasured(experiment, [])
         return 0
     _measure(experiment, repository, config, options)
     return 0
@@ -98,6 +108,42 @@ def list_experiments(path: Path, *, as_json: bool = False) -> int:
     if not experiments:
         print("There is no experiment here. `autoresearch setup` makes one.")
     return 0
+
+
+def _make(
+    experiment: Experiment, repository: git.Repository, answers: Answers, choice: Choice | None
+) -> Config:
+    """Write the experiment's folder; nothing of it stays when that fails."""
+    program = scaffold.program_text(experiment, answers)
+    if choice is None:
+        text = scaffold.config_text(answers)
+        config = _validated(text)
+        scaffold.write(experiment, text, program)
+        return config
+    evaluator, values = choice.evaluator, choice.values
+    _validated(scaffold.config_text(answers, evaluator, values))
+    try:
+        experiment.directory.mkdir(parents=True)
+        evaluator.install(experiment.directory)
+        if choice.is_complete:
+            root = repository.root / repository.prefix
+            values = {**values, **evaluator.set_up(experiment.directory, root, values)}
+        text = scaffold.config_text(answers, evaluator, values)
+        config = _validated(text)
+        scaffold.write(experiment, text, program)
+    except BaseException:
+        _take_back(experiment, repository)
+        raise
+    return config
+
+
+def _accepts_cost(choice: Choice, repository: git.Repository, *, is_asking: bool) -> bool:
+    """Say what measuring will cost, where it costs something, and ask when somebody is there."""
+    estimate = choice.evaluator.estimate(repository.root / repository.prefix, choice.values)
+    if not estimate:
+        return True
+    print(f"Cost: {estimate.rstrip('.')}. The baseline takes two evaluations.")
+    return not is_asking or typer.confirm("Measure it now?", default=True)
 
 
 def _measure(
@@ -217,19 +263,34 @@ def _ask_name(repository: git.Repository, domain: str, scope: str, *, is_asking:
 
 
 def _complete(
-    answers: Answers, experiment: Experiment, repository: git.Repository, files: Sequence[str]
+    answers: Answers,
+    choice: Choice | None,
+    experiment: Experiment,
+    repository: git.Repository,
+    files: Sequence[str],
 ) -> Answers:
     """Fill in what the domain assumes and what follows from the rest; say what was chosen."""
     defaults = scaffold.domain_defaults(experiment.domain)
     done = replace(answers)
+    told = list(choice.values.values()) if choice else []
+    if choice:
+        done.command = ready_made.command_of(experiment, done.directory)
+        print(f"Evaluator: {choice.evaluator.name} ({choice.evaluator.summary})")
+        for name in ready_made.readable_by_the_proposer(choice, repository, files):
+            print(
+                f"git holds {name}, so a proposer can read all of it. To hide a part, take it out "
+                f"of git (`git rm --cached {name}`, commit) and set up again."
+            )
     done.goal = done.goal or defaults["goal"]
     done.time_budget = done.time_budget or defaults["time_budget"]
     done.direction = defaults["direction"] if done.direction == "" else done.direction
+    done.patience = defaults["patience"]
+    done.max_cost_usd = defaults["max_cost_usd"] if done.network else 0
     if re.fullmatch(r"[-+]?\d+(\.\d+)?", str(done.direction)):
         done.direction = float(done.direction)
     if experiment.scope == "user":
         done.repo = str(repository.root)
-    for path in detect.named_but_ignored(repository, done.command):
+    for path in detect.named_but_ignored(repository, "\n".join(map(str, [done.command, *told]))):
         if path not in done.link:
             done.link = (*done.link, path)
             print(f"Linking {path}: the command names it, and git does not hold it.")

@@ -397,7 +397,7 @@ def test_a_config_that_is_broken_while_running_is_said_and_the_old_one_used(proj
         f"case $AUTORESEARCH_TRIAL in 1) echo 'tarket = 1' >> {config} ;; "
         f"2) : > {config} ;; "
         f"3) echo '[proposer]\nuse = \"oracle\"\n' > {config} ;; "
-        f"4) echo '[limits]\nmax_cost_usd = 4' > {config} ;; esac; {LOWER}"
+        f"4) echo '[proposer]\nmodel = \"m\"' > {config} ;; esac; {LOWER}"
     )
     good = config.read_text()
     done = loop(project, 5, "--propose", breaking)

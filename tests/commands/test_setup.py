@@ -87,7 +87,7 @@ def test_a_person_at_a_terminal_is_asked_and_gets_suggestions(project: Project):
     terminal = Terminal(project, "setup")
     terminal.answer("Domain", "")
     terminal.answer("Name [project]", "")
-    terminal.expect("prints the number [")
+    terminal.expect("prints the number")
     terminal.answer("bench.py]", "sh bench.sh")
     terminal.answer("may be changed", "src/*.py")
     terminal.answer("[cost]", "")

@@ -1,0 +1,208 @@
+"""`setup --evaluator`: an experiment from one command, for somebody who never wrote an evaluator."""
+
+import json
+import sys
+import tomllib
+
+import pytest
+from project import Project
+from ready import Terminal, journal, ready
+
+PYTHON = sys.executable
+# Sleeps as long as the target says, and prints something that must stay as it is.
+PROGRAM = "import sys, time\nsys.path.insert(0, 'src')\nimport work\ntime.sleep(work.VALUE / 1000)\nprint('right')\n"
+
+
+@pytest.fixture
+def project(make_project) -> Project:
+    """A program whose run takes as many milliseconds as `src/work.py` says."""
+    return make_project({"main.py": PROGRAM, "right.txt": "right\n"})
+
+
+def evaluator(project: Project, name: str, *options: str, expect: int = 0, more: tuple = ()):
+    told = [word for option in options for word in ("--evaluator-option", option)]
+    return project.run(
+        "setup", "--domain", "engineering", "--name", "x", "--target", "src/**",
+        "--evaluator", name, *told, *more, expect=expect,
+    )  # fmt: skip
+
+
+def config(project: Project) -> dict:
+    return tomllib.loads((project.experiment / "config.toml").read_text())
+
+
+FAST = (f"command={PYTHON} main.py", "min_runs=3", "max_runs=3", "expect_output=right.txt")
+
+
+def test_one_command_makes_a_running_experiment(project: Project):
+    done = evaluator(
+        project, "benchmark_speed", *FAST, more=("--propose", "echo VALUE = 1 > src/work.py")
+    )
+    assert "Baseline: p50_ms" in done.out
+    made = config(project)["evaluate"]
+    assert (made["metric"], made["direction"]) == ("p50_ms", "lower")
+    assert made["options"]["max_runs"] == 3 and made["options"]["expect_output"] == "right.txt"
+    assert config(project)["frozen"] == ["right.txt"]  # a proposer must not write the answer
+    text = (project.experiment / "config.toml").read_text()
+    assert "# precision = 1.0" in text and "# [[guards]]" in text
+
+    done = project.run("run")
+    assert "kept" in done.out
+    [row] = project.rows()[1:]
+    assert row["status"] == "keep" and "p95_ms=" in row["metrics"]
+    names = {path.name for path in project.experiment.glob("evaluate*")}
+    assert names == {"evaluate.py", "evaluate_support.py"}
+
+
+def test_a_wrong_fast_program_is_a_crash_and_its_own_numbers_are_no_numbers(project: Project):
+    evaluator(
+        project,
+        "benchmark_speed",
+        *FAST,
+        more=("--propose", "echo 'print(\"p50_ms: 0.1\"); VALUE = 0' > src/work.py"),
+    )
+    project.run("run", "--proposer", "command")
+    [row] = project.rows()[1:]
+    assert (row["status"], row["metric"]) == ("crash", "N/A")
+    shown = project.run("show", "1").out
+    assert "something else than expected" in shown
+
+
+def test_a_measured_program_cannot_write_the_metrics_file(project: Project):
+    """It wins over stdout, so a candidate that found it could name its own number."""
+    cheat = (
+        "import json, os, glob\\n"
+        "path = os.environ.get('AUTORESEARCH_METRICS', '')\\n"
+        "assert not path, path\\n"
+        "VALUE = 9"
+    )
+    evaluator(
+        project, "benchmark_speed", *FAST, more=("--propose", f'printf "{cheat}" > src/work.py')
+    )
+    project.run("run")
+    assert project.rows()[1]["status"] == "keep"  # the assertion held, and 9 ms is less
+
+
+def test_the_same_options_come_from_the_config(project: Project):
+    evaluator(
+        project, "benchmark_speed", *FAST, more=("--propose", "echo VALUE = 40 > src/work.py")
+    )
+    project.edit_config("min_runs = 3", "min_runs = 4")
+    project.edit_config("max_runs = 3", "max_runs = 4")
+    done = project.run("run")
+    assert "epoch 2" in done.err + done.out  # what decides a number was changed
+    assert journal(project, "run")[-1]["run"]["metrics"]["runs"] == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--evaluator", "benchmark_sped"), "Did you mean benchmark_speed?"),
+        (("--evaluator", "benchmark_speed"), "--evaluator-option command=…"),
+        (("--evaluator", "benchmark_speed", "--evaluator-option", "comand=x"), "Did you mean command?"),
+        (("--evaluator", "benchmark_speed", "--evaluator-option", "command"), "NAME=VALUE"),
+        (("--evaluator", "benchmark_speed", "--evaluator-option", "command=x", "--evaluator-option", "warmup=two"), "warmup must be a number"),
+        (("--evaluator", "benchmark_speed", "--evaluator-option", "command=x", "--evaluator-option", "min_runs=1"), "min_runs must be at least 3"),
+        (("--evaluator", "benchmark_speed", "--eval", "sh x"), "exclude each other"),
+        (("--eval", "sh x", "--metric", "m", "--evaluator-option", "command=x"), "needs --evaluator"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_and_nothing_is_made(project: Project, arguments, said):
+    done = project.run(
+        "setup", "--domain", "engineering", "--target", "src/**", *arguments, expect=2
+    )
+    assert said in done.err
+    assert not (project.root / ".autoresearch").exists()
+
+
+def test_a_command_that_fails_is_a_failure_and_leaves_nothing_behind(project: Project):
+    done = evaluator(project, "benchmark_speed", "command=sh -c 'echo broken; exit 3'", expect=3)
+    assert "exited with status 3" in done.err and "broken" in done.err
+    assert not (project.root / ".autoresearch").exists()
+
+
+def test_a_file_that_git_does_not_hold_is_linked_or_named(project: Project):
+    project.write({"big.txt": "input\n", ".gitignore": "big.txt\n"})
+    project.commit()
+    done = evaluator(
+        project, "benchmark_speed", f"command={PYTHON} main.py", "stdin=big.txt", "min_runs=3", "max_runs=3",
+    )  # fmt: skip
+    assert "Linking big.txt" in done.out
+    assert config(project)["link"] == ["big.txt"]
+
+
+def test_in_a_subdirectory_and_at_user_scope(make_project):
+    project = make_project({"sub/main.py": "import time\ntime.sleep(0.02)\n"})
+    done = project.run(
+        "setup", "--domain", "engineering", "--name", "x", "--target", "main.py", "--scope", "user",
+        "--evaluator", "benchmark_speed", "--evaluator-option", f"command={PYTHON} main.py",
+        "--evaluator-option", "min_runs=3", "--evaluator-option", "max_runs=3",
+        "--propose", "echo pass > main.py", cwd=project.root / "sub",
+    )  # fmt: skip
+    assert "Baseline: p50_ms" in done.out
+    assert "1 kept" in project.run("run").out
+
+
+def test_all_evaluators_are_listed_with_what_a_person_must_know(project: Project):
+    table = project.run("setup", "--list-evaluators").out
+    listed = json.loads(project.run("setup", "--list-evaluators", "--json").out)
+    names = {
+        "benchmark_speed", "benchmark_size", "build_speed", "memory_usage", "test_pass_rate",
+        "llm_judge_content", "llm_judge_copy", "llm_judge_prompt", "coverage", "loss_from_log",
+    }  # fmt: skip
+    assert {one["name"] for one in listed} == names
+    for one in listed:
+        assert one["name"] in table and one["summary"] in table
+        assert one["metric"] and one["direction"] in ("lower", "higher") and one["cost"]
+        assert one["network"] == one["name"].startswith("llm_judge_")
+        assert all(option["help"] for option in one["options"].values())
+
+
+def test_one_evaluator_is_explained(project: Project):
+    told = project.run("setup", "--evaluator", "benchmark_speed", "--list-evaluators").out
+    assert "expect_output" in told and "(needed)" in told
+
+
+def test_at_a_terminal_an_evaluator_can_be_named_and_its_options_are_asked_for(project: Project):
+    terminal = Terminal(project, "setup", "--domain", "engineering", "--name", "x")
+    terminal.answer("or the name of a ready-made evaluator", "benchmark_speed")
+    terminal.answer("command (", f"{PYTHON} main.py")
+    terminal.answer("Files that may be changed", "src/**")
+    terminal.answer("Command that makes one change", "echo VALUE = 1 > src/work.py")
+    terminal.answer("Goal", "quicker")
+    assert terminal.end() == 0, terminal.shown
+    assert config(project)["evaluate"]["options"]["command"] == f"{PYTHON} main.py"
+
+
+def test_what_an_evaluation_costs_counts_against_the_limit(make_project):
+    project = ready(make_project)
+    project.commit({"bench.sh": (project.root / "bench.sh").read_text() + "echo cost_usd: 0.75\n"})
+    project.setup("--name", "priced", "--eval", "sh bench.sh", "--propose",
+                  'n=$(sed -n "s/^VALUE = //p" src/work.py); echo "VALUE = $((n-1))" > src/work.py')  # fmt: skip
+    done = project.run("run", "-e", "engineering/priced", "--loop", "--max-cost", "2")
+    assert "spent $2.25 of $2.00" in done.out
+    assert "3 trials" in done.out
+    # A later run has its own limit: what was spent before is not held against it.
+    done = project.run("run", "-e", "engineering/priced", "--loop", "--max-cost", "1")
+    assert "2 trials" in done.out
+    log = json.loads(project.run("log", "-e", "engineering/priced", "--json").out)
+    assert "4.5" in json.dumps(log) or "5.25" in json.dumps(log)
+
+
+def test_a_failed_evaluation_costs_too(make_project):
+    project = ready(make_project)
+    bench = "grep -q 'VALUE = 50' src/work.py; ok=$?; echo cost_usd: 0.5; echo cost: 3; exit $ok\n"
+    project.commit({"bench.sh": bench})
+    project.setup(
+        "--name",
+        "priced",
+        "--eval",
+        "sh bench.sh",
+        "--no-probe",
+        "--propose",
+        "echo VALUE = $AUTORESEARCH_TRIAL > src/work.py",
+    )
+    done = project.run(
+        "run", "-e", "engineering/priced", "--loop", "--max-cost", "0.9", expect=None
+    )
+    assert "spent $1.00" in done.out
