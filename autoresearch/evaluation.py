@@ -56,8 +56,10 @@ def environment(
     index: int,
 ) -> dict[str, str]:
     """What an evaluator finds in its environment (DESIGN.md section 6)."""
+    cache = os.environ.get("AUTORESEARCH_CACHE")
     return {
         **base_environment(),
+        **({"AUTORESEARCH_CACHE": cache} if cache else {}),
         "AUTORESEARCH_METRICS": str(run_directory / "metrics.json"),
         "AUTORESEARCH_TRIAL": str(trial),
         "AUTORESEARCH_SEED": str(seed),

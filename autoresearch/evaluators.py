@@ -124,11 +124,15 @@ class Evaluator:
     def set_up(self, folder: Path, root: Path, values: Mapping[str, Value]) -> dict[str, Value]:
         """Have the evaluator write its own files into the experiment's folder, where it has any.
 
-        `root` is where commands run in the user's checkout. Returns values to change.
+        `root` is where commands run in the user's checkout. Returns the values that then hold.
         """
         hook = getattr(self._module, "set_up", None)
+        if hook is None:
+            return dict(values)
         with _failing_plainly():
-            return hook(folder, root, self._namespace(values)) if hook else {}
+            changed = {**values, **hook(folder, root, self._namespace(values))}
+        defaults = {option.name: option.default for option in self.options}
+        return {name: value for name, value in changed.items() if value != defaults[name]}
 
     def estimate(self, root: Path, values: Mapping[str, Value]) -> str:
         """What one evaluation will cost, in words; "" for an evaluator that costs nothing."""

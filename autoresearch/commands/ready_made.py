@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,8 +40,7 @@ def list_evaluators(*, as_json: bool) -> int:
         return 0
     titles = ["NAME", "METRIC", "DIRECTION", "COST", "WHAT IT MEASURES"]
     rows = [[one.name, one.metric, one.direction, one.cost, one.summary] for one in known]
-    for row in plain.align(titles, rows, numeric=set()):
-        print("  ".join(row).rstrip())
+    _print_table(titles, rows)
     print("\nFor example:  autoresearch setup --evaluator benchmark_speed \\")
     print("                --evaluator-option command='./bench' --target 'src/**'")
     print("All options:  autoresearch setup --evaluator NAME --list-evaluators")
@@ -56,8 +56,7 @@ def describe(name: str, *, as_json: bool) -> int:
     print(f"{one.name}: {one.summary}")
     print(f"metric {one.metric}, {one.direction} is better; cost: {one.cost}")
     rows = [[option.name, _default(option), option.help] for option in one.options]
-    for row in plain.align(["OPTION", "DEFAULT", "WHAT IT IS"], rows, numeric=set()):
-        print("  ".join(row).rstrip())
+    _print_table(["OPTION", "DEFAULT", "WHAT IT IS"], rows)
     return 0
 
 
@@ -109,6 +108,15 @@ def command_of(experiment: Experiment, directory: str) -> str:
     """The command that runs the installed evaluator, from the directory where commands run."""
     place = f"{FOLDER}/{experiment.id}/{INSTALLED}"
     return f"{detect.python()} {os.path.relpath(place, directory or '.')}"
+
+
+def what_trees_need(choice: Choice) -> list[str]:
+    """The options that may name files; not those of files that should not be seen whole."""
+    return [
+        str(value)
+        for option, value in choice.values.items()
+        if option not in choice.evaluator.private
+    ]
 
 
 def readable_by_the_proposer(
@@ -163,6 +171,21 @@ def _answers_of(
             if path in files and path not in done.frozen:
                 done.frozen = (*done.frozen, path)
     return done
+
+
+def _print_table(titles: list[str], rows: list[list[str]]) -> None:
+    """One line a row; on a terminal the last column wraps within itself."""
+    if not sys.stdout.isatty():
+        for row in plain.align(titles, rows, numeric=set()):
+            print("  ".join(row).rstrip())
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*titles, box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for row in rows:
+        table.add_row(*row)
+    Console(markup=False, highlight=False).print(table)
 
 
 def _fields(one: Evaluator) -> dict[str, object]:
