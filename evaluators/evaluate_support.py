@@ -10,7 +10,9 @@ import argparse
 import contextlib
 import ctypes
 import json
+import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,11 +22,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 SKIP = 125  # a command that exits so asks to skip the trial
 _PATIENCE = 1.0  # seconds for what a command left running to come to its end
 _TAIL_LINES = 15
+_TAIL_BYTES = 20_000
+_MOST_OUTPUT = 1 << 28  # bytes; a command that prints without end would fill the disk
+_GLANCE = 0.2  # seconds between two looks at how much it has printed
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of Linux's prctl(2)
 # What a measured command must not find: it could write its own numbers there.
 _PRIVATE = (
@@ -48,7 +53,14 @@ class Finished:
 
 def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """The options: those of the command line, over those of `[evaluate.options]`."""
-    configured = json.loads(os.environ.get("AUTORESEARCH_OPTIONS") or "{}")
+    try:
+        configured = json.loads(os.environ.get("AUTORESEARCH_OPTIONS") or "{}")
+    except ValueError as error:
+        parser.error(f"AUTORESEARCH_OPTIONS is not JSON: {error}")
+    if not isinstance(configured, dict):
+        parser.error("AUTORESEARCH_OPTIONS must be a JSON object, option name to value")
+    parser.allow_abbrev = False  # a misspelt name is an error, not a guess
+    _refuse_wrong_kinds(parser, configured)
     words = [word for name, value in configured.items() for word in _as_words(name, value)]
     return parser.parse_args([*words, *sys.argv[1:]])
 
@@ -58,38 +70,47 @@ def run(
     *,
     timeout: float = 0.0,
     stdin: str = "",
+    together: bool = False,
     accept: Callable[[int], bool] = lambda code: code == 0,
     on_start: Callable[[int], None] | None = None,
+    gate: str = "",
 ) -> Finished:
     """Run a shell command to its end. A command that fails ends the evaluation as failed.
 
-    `timeout` is seconds (0: no limit of our own), `stdin` a file, `accept` says which exit codes
-    are no failure, `on_start` gets the process's id. Processes that the command leaves running are
-    waited for, since they may do its work, and after a second they are a failure.
+    `timeout` is seconds (0: no limit of our own), `stdin` a file, `together` puts stderr into
+    stdout as it comes, `accept` says which exit codes are no failure. `on_start` gets the process's
+    id and may take until that process has ended. With a `gate`, a named pipe, nothing of the
+    command begins until somebody has opened that for writing. Processes that the command leaves
+    running are waited for, since they may do its work, and after a second they are a failure.
     """
+    if stdin and not os.access(stdin, os.R_OK):
+        fail(f"{stdin}, the standard input of `{command}`, cannot be read")
     _adopt_orphans()
+    leave_nothing_when_stopped()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        with open(stdin or os.devnull, "rb") as source:
+        with Path(stdin or os.devnull).open("rb") as source:
             started = time.perf_counter()
             process = subprocess.Popen(
-                command, shell=True, stdin=source, stdout=out, stderr=err,
+                f": <{shlex.quote(gate)}\n{command}" if gate else command, shell=True,
+                stdin=source, stdout=out, stderr=out if together else err,
                 start_new_session=True, env=environment(),
             )  # fmt: skip
-        with _ended_after(process.pid, timeout) as is_late:
+        with _limited(process.pid, timeout, (out.fileno(), err.fileno())) as broken:
             if on_start:
                 on_start(process.pid)
             process.wait()
             left = _wait_for_the_rest(process.pid)
-        seconds = time.perf_counter() - started
+            seconds = time.perf_counter() - started
+        if broken:
+            shown = Finished(seconds, _end_of(out), _end_of(err), process.returncode)
+            fail(f"`{command}` was stopped: {broken[0]}", shown)
         finished = Finished(seconds, _content(out), _content(err), process.returncode)
-    if is_late():
-        fail(f"`{command}` was stopped after {seconds:.0f} s", finished)
     if finished.exit_code == SKIP:
         sys.exit(SKIP)
     if not accept(finished.exit_code):
         fail(f"`{command}` {_ending(finished.exit_code)}", finished)
     if left:
-        fail(f"`{command}` left processes running ({left}): its time and memory would leave them out")
+        fail(f"`{command}` left processes running ({left}): what they use would be left out")
     return finished
 
 
@@ -108,7 +129,10 @@ def require(command: str, what: str, *, timeout: float = 0.0) -> None:
 def report(**metrics: float) -> None:
     """Print the numbers, and write them where nothing that was measured can print over them."""
     for name, value in metrics.items():
-        print(f"{name}: {value:.10g}")
+        if not math.isfinite(value):
+            fail(f"{name} is {value}, which cannot be compared")
+    for name, value in metrics.items():
+        print(f"{name}: {value if isinstance(value, int) else format(value, '.10g')}")
     sys.stdout.flush()
     if path := os.environ.get("AUTORESEARCH_METRICS"):
         fresh = Path(f"{path}.new")
@@ -124,6 +148,12 @@ def fail(message: str, finished: Finished | None = None) -> NoReturn:
             print(f"| {line}", file=sys.stderr)  # the bar keeps it from being read as a metric
     print(f"failed: {message}", file=sys.stderr)
     sys.exit(1)
+
+
+def matches(pattern: str) -> list[Path]:
+    """What a glob matches, from here or from the root, in a fixed order."""
+    path = Path(pattern)
+    return sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
 
 
 def baseline_file(name: str) -> Path | None:
@@ -148,31 +178,67 @@ def _as_words(name: str, value: object) -> list[str]:
     return [f"{flag}={value}"]
 
 
+def _refuse_wrong_kinds(parser: argparse.ArgumentParser, configured: dict[str, object]) -> None:
+    """End with an error where argparse would take a value for something else than it is."""
+    for action in parser._actions:
+        if action.dest not in configured:
+            continue
+        value = configured[action.dest]
+        is_flag = isinstance(action, argparse._StoreTrueAction)
+        is_list = isinstance(action, argparse._AppendAction)
+        if isinstance(value, bool) != is_flag:
+            parser.error(f"{action.dest} must {'' if is_flag else 'not '}be true or false")
+        if value is None or isinstance(value, dict if is_list else dict | list):
+            parser.error(f"{action.dest} must be a single value")
+
+
 def _adopt_orphans() -> None:
     """Make descendants whose parent ends our children, so that we see them (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
+def leave_nothing_when_stopped() -> None:
+    """Unwind when asked to stop: what is measured has a session of its own and would go on."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+
+
+def _stop(number: int, _frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
 @contextlib.contextmanager
-def _ended_after(group: int, seconds: float) -> Iterator[Callable[[], bool]]:
-    """Kill the process group after some seconds, and in any case when we end early."""
-    late = threading.Event()
+def _limited(group: int, seconds: float, outputs: tuple[int, int]) -> Iterator[list[str]]:
+    """Kill the process group when it breaks a limit, and in any case when we end early.
 
-    def end() -> None:
-        late.set()
-        _kill(group)
+    Yields a list that then holds which limit it broke.
+    """
+    broken: list[str] = []
+    is_over = threading.Event()
+    until = time.monotonic() + (seconds or math.inf)
 
-    timer = threading.Timer(seconds, end) if seconds else None
-    if timer:
-        timer.daemon = True
-        timer.start()
+    def watch() -> None:
+        while not is_over.wait(max(0.0, min(_GLANCE, until - time.monotonic()))):
+            if time.monotonic() >= until:
+                broken.append(f"it ran for more than {seconds:g} s")
+            elif any(os.fstat(output).st_size > _MOST_OUTPUT for output in outputs):
+                broken.append(f"it printed more than {_MOST_OUTPUT >> 20} MB")
+            if broken:
+                _kill(group)
+                break
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
-        yield late.is_set
+        yield broken
     finally:
-        if timer:
-            timer.cancel()
+        is_over.set()
+        watcher.join()
         _kill(group)
+        if _is_anything_left(group):
+            _kill_children()
 
 
 def _kill(group: int) -> None:
@@ -181,14 +247,11 @@ def _kill(group: int) -> None:
 
 
 def _wait_for_the_rest(group: int) -> str:
-    """Wait for what the command left running; after our patience, end it and say what it was."""
+    """Wait for what the command left running; after our patience, say what it is."""
     until = time.perf_counter() + _PATIENCE
     while _is_anything_left(group):
         if time.perf_counter() > until:
-            names = _names_of_children() or "in the background"
-            _kill(group)
-            _kill_children()
-            return names
+            return _names_of_children() or "in the background"
         time.sleep(0.001)
     return ""
 
@@ -214,8 +277,14 @@ def _is_group_alive(group: int) -> bool:
 
 
 def _children() -> list[int]:
-    path = Path(f"/proc/self/task/{os.getpid()}/children")
-    return [int(word) for word in path.read_text().split()] if path.exists() else []
+    """Our children, by looking at everyone: not every kernel has `/proc/self/task/.../children`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = path.read_text(errors="replace").rpartition(")")[2].split()[1]
+            if int(parent) == os.getpid():
+                found.append(int(path.parent.name))
+    return found
 
 
 def _names_of_children() -> str:
@@ -238,9 +307,14 @@ def _kill_children() -> None:
                 os.waitpid(pid, 0)
 
 
-def _content(file: object) -> bytes:
-    file.seek(0)  # type: ignore[attr-defined]
-    return file.read()  # type: ignore[attr-defined]
+def _content(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _end_of(file: IO[bytes]) -> bytes:
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+    return file.read()
 
 
 def _ending(exit_code: int) -> str:
@@ -251,4 +325,4 @@ def _ending(exit_code: int) -> str:
 
 
 def _tail(output: bytes) -> list[str]:
-    return output.decode("utf-8", "backslashreplace").splitlines()[-_TAIL_LINES:]
+    return output[-_TAIL_BYTES:].decode("utf-8", "backslashreplace").splitlines()[-_TAIL_LINES:]
