@@ -113,8 +113,12 @@ def establish(lane: Lane, baseline: str, found: Rules, *, probe: bool = True) ->
     session = lane.session
     tree = session.store.tree_of(baseline)
     digest = digest_of(session, found)
-    if (baseline, digest) != (session.state.baseline, session.state.digest):
-        session.append(EpochOpened(epoch=1, digest=digest, reason="the first", baseline=baseline))
+    state = session.state
+    if (baseline, digest) != (state.baseline, state.digest):
+        epoch = state.epoch if state.baseline else state.epoch + 1  # 1, but for imported trials
+        session.append(
+            EpochOpened(epoch=epoch, digest=digest, reason="the first", baseline=baseline)
+        )
     session.append(TrialStarted(n=0, parent="", proposer="baseline"))
     session.append(Proposed(n=0, candidate=baseline, tree=tree, idea="baseline"), sync=True)
     verdict = lane.verdict(0, tree)
@@ -126,7 +130,7 @@ def establish(lane: Lane, baseline: str, found: Rules, *, probe: bool = True) ->
         session.stop.raise_if_requested()
         probed = None
         if probe:
-            probed = _probe(lane, baseline, found, first, second)
+            probed = _probe(lane, baseline, found, first, second, session.state.epoch)
     lane.conclude(0, verdict)
     return Established(first, second if second.status == RunStatus.MEASURED else None, probed)
 
@@ -140,15 +144,24 @@ def give_up(session: Session, reason: str) -> None:
 def open_epoch(lane: Lane, found: Rules, digest: str) -> None:
     """Measure baseline and incumbent again, under what decides a number now.
 
-    Raises ConfigError when they cannot be measured.
+    After an import HEAD is both, because imported numbers were measured elsewhere. Raises
+    ConfigError when they cannot be measured.
     """
     session, state = lane.session, lane.session.state
     epoch = state.epoch + 1
-    session.reporter.say(
-        "What decides a number was changed (evaluator, metric, checks, frozen files or links): "
-        f"measuring baseline and incumbent again, as epoch {epoch}."
-    )
-    baseline = _with_evaluator(session, state.baseline, found, "Baseline")
+    is_imported = not state.baseline
+    if is_imported:
+        reason = "the trials so far were imported"
+        what = f"The trials so far were imported: measuring HEAD as the baseline of epoch {epoch}."
+        baseline = store_baseline(session)
+    else:
+        reason = "what decides a number was changed"
+        what = (
+            "What decides a number was changed (evaluator, metric, checks, frozen files or "
+            f"links): measuring baseline and incumbent again, as epoch {epoch}."
+        )
+        baseline = _with_evaluator(session, state.baseline, found, "Baseline")
+    session.reporter.say(what)
     is_first = state.incumbent == state.baseline
     incumbent = (
         baseline
@@ -170,15 +183,19 @@ def open_epoch(lane: Lane, found: Rules, digest: str) -> None:
             if run.status != RunStatus.MEASURED:
                 raise unmeasurable(session, VERDICTS[run.status], run.reason, role)
             values.append(run.metrics[session.config.evaluate.metric])
+            if is_imported and session.config.evaluate.probe:
+                again = measuring.measure(session, 0, role, tree, index=1, epoch=epoch)
+                session.stop.raise_if_requested()
+                _probe(lane, baseline, found, run, again, epoch)
     session.append(
         EpochOpened(
             epoch=epoch,
             digest=digest,
-            reason="what decides a number was changed",
+            reason=reason,
             baseline=baseline,
             incumbent=incumbent,
             incumbent_tree=session.store.tree_of(incumbent),
-            incumbent_trial=state.incumbent_trial,
+            incumbent_trial=0 if is_first else state.incumbent_trial,
             baseline_value=values[0],
             incumbent_value=values[1],
         ),
@@ -229,7 +246,7 @@ def _with_evaluator(
     return made
 
 
-def _probe(lane: Lane, baseline: str, found: Rules, first: Run, second: Run) -> Run:
+def _probe(lane: Lane, baseline: str, found: Rules, first: Run, second: Run, epoch: int) -> Run:
     """Measure once with the target emptied. Raises ConfigError when the number stays the same."""
     session, store = lane.session, lane.session.store
     index = store.directory / "probe.index"
@@ -246,7 +263,6 @@ def _probe(lane: Lane, baseline: str, found: Rules, first: Run, second: Run) -> 
     limit = min(
         session.config.evaluate.hard_limit, max(_PROBE_LEAST, _PROBE_FACTOR * first.seconds)
     )
-    epoch = session.state.epoch
     run = measuring.run_once(
         session, 0, Role.CANDIDATE, tree, 0, name="probe", epoch=epoch, seconds=limit
     )

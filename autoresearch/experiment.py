@@ -17,6 +17,9 @@ from autoresearch.errors import ConfigError, UsageError
 from autoresearch.history import Files
 
 FOLDER = ".autoresearch"
+_CONFIG = "config.toml"
+_OLD_CONFIG = "config.cfg"  # of the first scripts: migrated as soon as a command finds it
+_OLD_IGNORED = "**/run.*.log"  # stands in the `.gitignore` of the first scripts
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
 _IGNORED = """\
 # What a run writes, and what a proposer must not see. The config, program and evaluator beside it
@@ -50,7 +53,7 @@ class Experiment:
     @property
     def config_path(self) -> Path:
         """What the user decided."""
-        return self.directory / "config.toml"
+        return self.directory / _CONFIG
 
     @property
     def program_path(self) -> Path:
@@ -147,6 +150,8 @@ def write_gitignore(experiment: Experiment) -> None:
     path = experiment.directory.parent.parent / ".gitignore"
     if not path.exists():
         path.write_text(_IGNORED)
+    elif _OLD_IGNORED in (there := path.read_text()) and "journal.jsonl" not in there:
+        path.write_text(f"{there.rstrip()}\n{_IGNORED}")
 
 
 def discover(start: Path) -> list[Experiment]:
@@ -170,8 +175,12 @@ def discover(start: Path) -> list[Experiment]:
 
 
 def _below(root: Path, scope: str) -> list[Experiment]:
-    directories = [config.parent for config in sorted((root / FOLDER).glob("*/*/config.toml"))]
-    return [Experiment(place.parent.name, place.name, scope, place) for place in directories]
+    found = {
+        config.parent
+        for name in (_CONFIG, _OLD_CONFIG)
+        for config in (root / FOLDER).glob(f"*/*/{name}")
+    }
+    return [Experiment(one.parent.name, one.name, scope, one) for one in sorted(found)]
 
 
 def find(start: Path, wanted: str | None) -> tuple[Experiment, str]:
@@ -180,7 +189,11 @@ def find(start: Path, wanted: str | None) -> tuple[Experiment, str]:
     Returns it with a sentence to say aloud when it was chosen and not named. Raises ConfigError
     when there is none or no obvious one.
     """
-    experiments = discover(start)
+    return choose(discover(start), wanted)
+
+
+def choose(experiments: list[Experiment], wanted: str | None) -> tuple[Experiment, str]:
+    """The one of `experiments` that `find` means."""
     if wanted:
         return _named(experiments, wanted), ""
     if not experiments:

@@ -55,10 +55,11 @@ class Journal:
     ) -> tuple[Record, int]:
         """Write one record; with `sync`, return only when it is on the disk.
 
-        Returns the record with its time, and `checksum` carried on over the new line.
+        Returns the record with its time (now, unless it has one: history of another tool), and
+        `checksum` carried on over the new line.
         Raises Protected when the disk is full or fails: nothing after that may happen.
         """
-        record = replace(record, at=round(time.time(), 3))
+        record = replace(record, at=record.at or round(time.time(), 3))
         line = _seal(to_json(record))
         try:
             descriptor = self._open()

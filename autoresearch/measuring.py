@@ -1,8 +1,11 @@
 """One run of the evaluator, or of a check, on one tree, in an open session."""
 
+from pathlib import Path
+
 from autoresearch import evaluation
 from autoresearch.errors import Protected
 from autoresearch.evaluation import Job
+from autoresearch.experiment import Experiment
 from autoresearch.records import RunFinished
 from autoresearch.session import Session
 from autoresearch.supervise import Outcome, wait
@@ -56,12 +59,10 @@ def run_once(
     (directory / "metrics.json").unlink(missing_ok=True)
     log = directory / "evaluate.log"
     session.phase(number, "measuring", limit)
-    # What the first epoch's baseline is measured as, and what it is measured again as.
-    first = _name(Role.CANDIDATE if epoch <= 1 else Role.BASELINE, 0, 0)
     environment = evaluation.environment(
         evaluate,
         run_directory=directory,
-        baseline_directory=experiment.trial_directory(0) / first,
+        baseline_directory=_baseline_directory(experiment, epoch),
         private_directory=experiment.private_directory,
         trial=number,
         seed=seed,
@@ -122,6 +123,16 @@ def failed_check(session: Session, number: int, tree: str, attempt: int) -> Verd
 
 def _execute(session: Session, job: Job) -> Outcome:
     return wait(session.engine.submit(job), session.stop)
+
+
+def _baseline_directory(experiment: Experiment, epoch: int) -> Path:
+    """Where the run that measured the baseline of an epoch left its files.
+
+    The baseline is trial 0's candidate; a later epoch measures it again, as the baseline.
+    """
+    place = experiment.trial_directory(0)
+    again = place / _name(Role.BASELINE, 0, 0)
+    return again if epoch > 1 and again.exists() else place / _name(Role.CANDIDATE, 0, 0)
 
 
 def _name(role: Role, index: int, attempt: int) -> str:

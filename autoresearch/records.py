@@ -14,6 +14,8 @@ from pydantic import Field, TypeAdapter
 
 from autoresearch.trial import Run, Status
 
+IMPORTED = "imported"  # digest, rule and engine of what another tool measured
+
 
 @dataclass(frozen=True, kw_only=True)
 class SessionOpened:

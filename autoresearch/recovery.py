@@ -6,6 +6,7 @@ in exactly the old or the new state; then the baseline is made sure of.
 
 from autoresearch import baseline, frozen, git
 from autoresearch.errors import ConfigError, Protected
+from autoresearch.history import read_all
 from autoresearch.lane import Lane
 from autoresearch.session import Session
 from autoresearch.trial import BY_HAND, Status, Trial, Verdict
@@ -33,7 +34,7 @@ def prepare(lane: Lane) -> Rules:
         _carry_through(lane, trial, rules, is_comparable=digest == state.digest)
     if state.branch_at != state.incumbent:
         lane.move_branch(state.branch_at, state.incumbent)  # that of a new epoch
-    if state.incumbent_value is None:
+    if state.incumbent_value is None or _lacks_baseline(session):
         is_same = (source, digest) == (state.baseline, state.digest)
         commit = source if is_same else baseline.store_baseline(session)
         baseline.establish(lane, commit, rules, probe=session.config.evaluate.probe)
@@ -55,13 +56,21 @@ def interrupt(lane: Lane, number: int, rules: Rules) -> Trial:
 
 
 def _source(session: Session) -> str:
-    """The baseline; while none could be measured, HEAD, which may have been mended meanwhile."""
+    """The baseline; while none could be measured, HEAD, which may have been mended meanwhile.
+
+    HEAD as well when all trials so far were imported.
+    """
     state = session.state
-    if state.incumbent_value is not None:
+    if state.baseline and state.incumbent_value is not None:
         return state.baseline
     head = git.head_commit(session.repository)
     is_of_head = state.baseline and session.store.resolve(f"{state.baseline}^") == head
     return state.baseline if is_of_head else head
+
+
+def _lacks_baseline(session: Session) -> bool:
+    """Whether trials were imported and none measured unchanged code: then ours is trial 0."""
+    return not session.state.baseline and 0 not in read_all(session.experiment.files).trials
 
 
 def _carry_through(lane: Lane, trial: Trial, rules: Rules, *, is_comparable: bool) -> None:
@@ -84,13 +93,14 @@ def _carry_through(lane: Lane, trial: Trial, rules: Rules, *, is_comparable: boo
 def _check_branch(lane: Lane) -> None:
     session = lane.session
     experiment, state = session.experiment, session.state
-    lane.refuse_checked_out()
     found = session.store.resolve(experiment.branch_ref)
-    if state.incumbent_value is None and state.epoch == 0 and found is not None:
+    if not state.baseline and found is not None:
+        why = "the imported trials' tool made it" if state.epoch else "but not its record"
         raise Protected(
-            f"The branch {experiment.branch} exists already, but not its record. Rename it "
+            f"The branch {experiment.branch} exists already, {why}. Rename it "
             f"(`git branch -m {experiment.branch} NEW`) or delete it, then run again."
         )
+    lane.refuse_checked_out()
     expected = {state.incumbent, state.branch_at}
     if state.incumbent and (found or "") not in expected:
         what = "moved" if found else "deleted"

@@ -33,12 +33,15 @@ class Changes:
 
     def _require(self, *commits: str) -> None:
         for commit in commits:
+            if not commit:
+                raise GitError("It is not known which commit this was made from.")
             try:
                 self._store.tree_of(commit)
             except GitError:
                 raise GitError(
-                    f"The commit {commit[:12]} is not in {self._store.repository.root}. "
-                    f"Its ref under {self._refs} was deleted, or this is another clone."
+                    f"The commit {commit[:12]} is not in {self._store.repository.root}. It was "
+                    f"imported from elsewhere, its ref under {self._refs} was deleted, or this is "
+                    "another clone."
                 ) from None
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from autoresearch.commands.changes import Changes, print_diff
-from autoresearch.commands.selection import find_trial, select
+from autoresearch.commands.selection import Selection, find_trial, select
 from autoresearch.errors import UsageError
 from autoresearch.trial import Trial
 
@@ -13,19 +13,22 @@ def diff(path: Path, experiment: str | None, a: str, b: str | None) -> int:
     selection = select(path, experiment)
     first = find_trial(selection, a)
     if b is not None:
-        old, new = _commit(first), _commit(find_trial(selection, b))
+        old, new = _commit(selection, first), _commit(selection, find_trial(selection, b))
     elif first.number == 0:
         raise UsageError(
             "The baseline changed nothing: name what to compare it with, as in "
             "`autoresearch diff baseline best`."
         )
     else:
-        old, new = first.parent, _commit(first)
+        old, new = first.parent, _commit(selection, first)
     print_diff(Changes(selection, path).diff(old, new))
     return 0
 
 
-def _commit(trial: Trial) -> str:
+def _commit(selection: Selection, trial: Trial) -> str:
+    state = selection.state
+    if trial.number == 0 and trial.epoch < state.epoch and state.baseline:
+        return state.baseline  # of the present epoch: trial 0 may have been imported
     if not trial.commit:
         how = trial.status or "not finished"
         raise UsageError(

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from autoresearch import experiment as places
 from autoresearch import history, runner
-from autoresearch.commands.selection import label
+from autoresearch.commands.selection import discover, find, label
 from autoresearch.errors import ConfigError, Locked, Protected
 from autoresearch.experiment import Experiment
 
@@ -17,10 +16,10 @@ def doctor(path: Path, experiment: str | None, repair: bool) -> int:
     Returns 5 when a journal is damaged and was not repaired.
     """
     if experiment:
-        chosen, _ = places.find(path, experiment)
+        chosen, _ = find(path, experiment)
         there = [chosen]
     else:
-        there = places.discover(path)
+        there = discover(path)
         if not there:
             raise ConfigError("There is no experiment here. `autoresearch setup` makes one.")
     codes = []

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from autoresearch import dashboard as dashboards
-from autoresearch import experiment as places
 from autoresearch import history, runner
+from autoresearch.commands.selection import discover, find
 from autoresearch.dashboard import report as reports
 from autoresearch.dashboard.report import ExperimentReport
 from autoresearch.errors import AutoresearchError, ConfigError, UsageError
@@ -70,11 +70,11 @@ def _check_filters(count: int | None, status: str | None, top: int) -> None:
 
 def _experiments(path: Path, experiment: str | None, domain: str | None) -> list[Experiment]:
     if experiment:
-        chosen, _ = places.find(path, experiment)
+        chosen, _ = find(path, experiment)
         if domain and chosen.domain != domain:
             raise UsageError(f"{experiment} is not in the domain {domain}: name one of the two.")
         return [chosen]
-    there = places.discover(path)
+    there = discover(path)
     if not there:
         raise ConfigError("There is no experiment here. `autoresearch setup` makes one.")
     found = [one for one in there if domain in (None, one.domain)]

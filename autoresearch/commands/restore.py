@@ -31,11 +31,16 @@ def restore(
     if not trial.commit:
         raise ConfigError(f"Trial {trial.number} has no files: nothing was proposed.")
     store = Store(places.cache_directory(chosen, repository) / "git", repository)
+    if store.resolve(trial.commit) is None:
+        raise ConfigError(
+            f"The commit {trial.commit[:12]} of trial {trial.number} is not in {repository.root}: "
+            "it was imported from elsewhere, its ref was deleted, or this is another clone."
+        )
     if output is not None:
         _write_directory(store, trial, output)
     elif files:
         checkout = Checkout(chosen, store, git.find_repository(path))
-        base = checkout.base(otherwise=selection.state.baseline)
+        base = checkout.base(otherwise=selection.state.baseline or checkout.head)
         _write_files(checkout, store, base, trial, Patterns(config.target))
     else:
         _make_branch(chosen, store, trial, branch)

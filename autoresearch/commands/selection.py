@@ -8,7 +8,7 @@ from pathlib import Path
 from autoresearch import experiment as places
 from autoresearch import history
 from autoresearch.config import Config
-from autoresearch.errors import ConfigError, UsageError
+from autoresearch.errors import AutoresearchError, ConfigError, UsageError
 from autoresearch.experiment import Experiment
 from autoresearch.state import State
 from autoresearch.trial import Trial
@@ -35,9 +35,30 @@ def label(experiment: Experiment) -> str:
     return experiment.id if experiment.scope == "project" else f"user:{experiment.id}"
 
 
+def discover(path: Path) -> list[Experiment]:
+    """All experiments that can be seen from `path`; those of the first scripts are migrated.
+
+    One that cannot be migrated is said, and hides no other.
+    """
+    found = places.discover(path)
+    for old in [one for one in found if not one.config_path.exists()]:
+        from autoresearch import migration  # once in the life of an experiment
+
+        try:
+            print(migration.migrate(old), file=sys.stderr)
+        except AutoresearchError as error:
+            print(f"autoresearch: {error}", file=sys.stderr)
+    return found
+
+
+def find(path: Path, wanted: str | None) -> tuple[Experiment, str]:
+    """The experiment that `wanted` names, or the obvious one with a sentence to say aloud."""
+    return places.choose(discover(path), wanted)
+
+
 def select(path: Path, wanted: str | None) -> Selection:
     """The experiment that `wanted` names, or the obvious one, which is then said aloud."""
-    experiment, choice = places.find(path, wanted)
+    experiment, choice = find(path, wanted)
     if choice:
         print(choice, file=sys.stderr)
     return Selection(experiment, experiment.load_config(), history.read_state(experiment.files))

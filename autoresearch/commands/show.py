@@ -11,6 +11,7 @@ from autoresearch.dashboard.json_format import dumps, trial_content
 from autoresearch.dashboard.safe_text import one_line, visible
 from autoresearch.errors import GitError
 from autoresearch.evaluation import tail
+from autoresearch.records import IMPORTED
 from autoresearch.trial import Run, Trial
 
 _DIFF_LINES = 60
@@ -110,7 +111,7 @@ def _print(selection: Selection, trial: Trial, details: _Details) -> None:
             print(f"  {one_line(file)}")
     _print_diff(selection, trial, details)
     _print_logs(details)
-    if trial.commit:
+    if trial.commit and not details.problem:
         print(f"\nBring it back: {_restore(selection, trial)}")
 
 
@@ -154,10 +155,11 @@ def _metric_rows(trial: Trial) -> list[list[str]]:
 
 
 def _run_rows(trial: Trial) -> list[list[str]]:
-    if not trial.runs:
+    runs = [run for run in trial.runs if run.engine != IMPORTED]  # of those little is known
+    if not runs:
         return []
     titles = ["RUN", "TREE", "SEED", "STATUS", "TIME", "CPU", "MEMORY", "REASON"]
-    return [titles, *(_run_row(run) for run in trial.runs)]
+    return [titles, *(_run_row(run) for run in runs)]
 
 
 def _run_row(run: Run) -> list[str]:

@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from autoresearch import experiment as places
 from autoresearch import history, runner
-from autoresearch.commands.selection import label
+from autoresearch.commands.selection import discover, find, label
 from autoresearch.config import Config
 from autoresearch.dashboard import numbers, plain
 from autoresearch.dashboard import report as reports
@@ -45,10 +44,10 @@ class _Standing:
 def status(path: Path, experiment: str | None, as_json: bool) -> int:
     """Print where one experiment stands, or each of them."""
     if experiment:
-        chosen, _ = places.find(path, experiment)
+        chosen, _ = find(path, experiment)
         there = [chosen]
     else:
-        there = places.discover(path)
+        there = discover(path)
         if not there:
             raise ConfigError("There is no experiment here. `autoresearch setup` makes one.")
     now = time.time()
@@ -108,7 +107,7 @@ def _next_step(
         return f"autoresearch log -e {name}"
     if missing := config.missing():
         return f"fill in {', '.join(missing)} in {experiment.config_path}"
-    if is_open or not state.trial_count:
+    if is_open or not state.trial_count or not state.baseline:
         return f"autoresearch run -e {name}"
     if state.incumbent_trial > 0:
         return f"autoresearch diff baseline best -e {name}"

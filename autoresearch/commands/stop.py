@@ -5,16 +5,17 @@ import signal
 import time
 from pathlib import Path
 
-from autoresearch import experiment as places
 from autoresearch import runner
+from autoresearch.commands.selection import discover, find
 from autoresearch.errors import Protected
+from autoresearch.experiment import Experiment
 
 PATIENCE = 30.0  # seconds for the trial in flight to be put back and recorded
 
 
 def stop(path: Path, experiment: str | None) -> int:
     """Ask the run to end, and wait until it has. Raises Protected when it does not."""
-    chosen = _running(path) if experiment is None else places.find(path, experiment)[0]
+    chosen = _running(path) if experiment is None else find(path, experiment)[0]
     going = runner.read(chosen.runner_path) if chosen else None
     if chosen is None or going is None:
         print("No run is going on.")
@@ -29,6 +30,6 @@ def stop(path: Path, experiment: str | None) -> int:
     return 0
 
 
-def _running(path: Path) -> places.Experiment | None:
-    going = (one for one in places.discover(path) if runner.read(one.runner_path) is not None)
+def _running(path: Path) -> Experiment | None:
+    going = (one for one in discover(path) if runner.read(one.runner_path) is not None)
     return next(going, None)

@@ -12,6 +12,7 @@ from pathlib import Path
 from autoresearch import experiment as places
 from autoresearch import git
 from autoresearch.checkout import Checkout
+from autoresearch.commands.selection import find
 from autoresearch.dashboard import numbers, progress
 from autoresearch.errors import ConfigError, Interrupted, UsageError
 from autoresearch.lane import Lane
@@ -98,7 +99,7 @@ def sync(path: Path, experiment: str | None, *, as_json: bool = False) -> int:
 
 @contextmanager
 def _opened(path: Path, experiment: str | None, *, as_json: bool) -> Iterator[_Open]:
-    chosen, choice = places.find(path, experiment)
+    chosen, choice = find(path, experiment)
     config = chosen.load_config()
     here = git.find_repository(path)
     repository = places.repository_of(chosen, config, path)
