@@ -371,6 +371,35 @@ def compare(
     raise typer.Exit(command.compare(path, experiment, trials, as_json))
 
 
+@app.command(rich_help_panel=DRIVE)
+def apply(
+    trial: Annotated[str, typer.Argument(metavar="[N]", help="A trial: 3, or best.")] = "best",
+    commits: Annotated[
+        bool, typer.Option("--commits", help="One commit for each trial on the way to it.")
+    ] = False,
+    no_commit: Annotated[
+        bool, typer.Option("--no-commit", help="Into your files and the index only.")
+    ] = False,
+    patch: Annotated[
+        bool, typer.Option("--patch", help="Print it for `git apply`; change nothing.")
+    ] = False,
+    message: Annotated[
+        str, typer.Option("-m", "--message", metavar="TEXT", help="The subject, not the goal.")
+    ] = "",
+    experiment: ExperimentOption = None,
+    as_json: JsonOption = False,
+    path: PathOption = HERE,
+) -> None:
+    """Bring the best, or trial N, into your own branch as one commit.
+
+    Never overwrites uncommitted work. Commit hooks do not run; `post-merge` does.
+    """
+    from autoresearch.commands import apply as command
+
+    form = command.form_of(commits=commits, no_commit=no_commit, patch=patch)
+    raise typer.Exit(command.apply(path, experiment, trial, form, message, as_json=as_json))
+
+
 @app.command(rich_help_panel=CARE)
 def restore(
     trial: TrialArgument,
@@ -391,6 +420,33 @@ def restore(
     from autoresearch.commands import restore as command
 
     raise typer.Exit(command.restore(path, experiment, trial, branch, output, files))
+
+
+@app.command("import", rich_help_panel=CARE)
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="results.tsv, a ledger, a log.")],
+    experiment: Annotated[
+        str,
+        typer.Option("--experiment", "-e", metavar="D/N", help="The experiment to make of it."),
+    ],
+    metric: Annotated[
+        str, typer.Option(metavar="NAME", help="The metric, where the file does not say it.")
+    ] = "",
+    direction: Annotated[
+        str, typer.Option(help="lower, higher, or a number to get close to.")
+    ] = "",
+    scope: Annotated[
+        str, typer.Option(help="project: in the repository; user: in your home directory.")
+    ] = "project",
+    as_json: JsonOption = False,
+    path: PathOption = HERE,
+) -> None:
+    """Take over a history: karpathy's, Gluepy's, labloop's, pi-autoresearch's, or our own."""
+    from autoresearch.commands import import_ as command
+
+    raise typer.Exit(
+        command.import_(path, file, experiment, metric, direction, scope, as_json=as_json)
+    )
 
 
 @app.command(rich_help_panel=CARE)

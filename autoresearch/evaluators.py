@@ -7,19 +7,20 @@ script metadata, PEP 723, table `[tool.autoresearch]`); its options are those of
 import argparse
 import difflib
 import importlib.util
+import io
 import re
 import shutil
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
 from autoresearch import catalog
-from autoresearch.errors import UsageError
+from autoresearch.errors import ConfigError, UsageError
 
 Value = str | int | float | bool | list[str]
 
@@ -125,6 +126,7 @@ class Evaluator:
         """Have the evaluator write its own files into the experiment's folder, where it has any.
 
         `root` is where commands run in the user's checkout. Returns the values that then hold.
+        Raises ConfigError when it cannot work with these.
         """
         hook = getattr(self._module, "set_up", None)
         if hook is None:
@@ -135,7 +137,10 @@ class Evaluator:
         return {name: value for name, value in changed.items() if value != defaults[name]}
 
     def estimate(self, root: Path, values: Mapping[str, Value]) -> str:
-        """What one evaluation will cost, in words; "" for an evaluator that costs nothing."""
+        """What one evaluation will cost, in words; "" for an evaluator that costs nothing.
+
+        Raises ConfigError when it cannot work here.
+        """
         hook = getattr(self._module, "estimate", None)
         with _failing_plainly():
             return hook(self._namespace(values), root) if hook else ""
@@ -222,8 +227,11 @@ def _importable(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _failing_plainly() -> Iterator[None]:
-    """An evaluator says why it cannot work on stderr, and exits."""
+    """An evaluator that cannot work says why on stderr, and exits: make that one sentence."""
+    said = io.StringIO()
     try:
-        yield
-    except SystemExit as error:
-        raise UsageError("The evaluator cannot be set up: see above.") from error
+        with redirect_stderr(said):
+            yield
+    except SystemExit:
+        reason = said.getvalue().strip().removeprefix("failed: ")
+        raise ConfigError(f"Nothing was set up: {reason}.") from None

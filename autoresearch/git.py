@@ -1,12 +1,17 @@
 """The only file that runs git, and what the user's repository answers.
 
 Asking runs plain git in the user's own environment and only reads. All work goes through a
-`Store` (store.py), which runs plumbing in an environment built from nothing.
+`Store` (store.py), which runs plumbing in an environment built from nothing. What a user asks for
+in the checkout itself (`apply`) is done by their own git, with their identity and settings.
 """
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +26,16 @@ _FACTS = (
     "--show-object-format",
     "--show-prefix",
 )
+# Variables that say who the user is and what they set up, not which repository is meant.
+_OF_THE_USER = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_")
+# What stands in the git directory while the user is in the middle of something.
+_OPERATIONS = {
+    "MERGE_HEAD": "merge",
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+}
 
 
 @dataclass(frozen=True)
@@ -96,6 +111,18 @@ def head_commit(repository: Repository) -> str:
     return os.fsdecode(answer.stdout).strip()
 
 
+def head_ref(repository: Repository) -> str:
+    """The ref of the branch that is checked out, "" when HEAD is detached."""
+    answer = _ask_raw(repository.root, "symbolic-ref", "-q", "HEAD")
+    return os.fsdecode(answer.stdout).strip()
+
+
+def operation_in_progress(repository: Repository) -> str:
+    """What the user is in the middle of (`merge`, `rebase`, …), "" for nothing."""
+    found = (name for file, name in _OPERATIONS.items() if (repository.git_dir / file).exists())
+    return next(found, "")
+
+
 def initialise(directory: Path) -> None:
     """Make `directory` a repository and commit what is in it. Only at the user's word."""
     _ask(directory, "init", "-q")
@@ -113,6 +140,28 @@ def uncommitted_paths(repository: Repository) -> list[str]:
     return [path for path in paths if not path.startswith(".autoresearch/")]
 
 
+def unstaged_paths(repository: Repository) -> set[str]:
+    """Tracked paths whose file is not as in the index."""
+    raw = _ask_raw(
+        repository.root, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=no"
+    ).stdout
+    entries = [entry for entry in raw.split(b"\0") if entry]
+    return {os.fsdecode(entry[3:]) for entry in entries if entry[1:2] != b" "}
+
+
+def staged_changes(repository: Repository) -> dict[str, tuple[str, str]]:
+    """What the index holds other than HEAD: path -> mode and object id, both "" when gone."""
+    raw = _ask_raw(
+        repository.root, "diff-index", "--cached", "--raw", "-z", "--no-renames", "HEAD"
+    ).stdout
+    fields = raw.split(b"\0")
+    found = {}
+    for head, path in zip(fields[::2], fields[1::2], strict=False):
+        _, mode, _, object_id, status = head.decode().split()
+        found[os.fsdecode(path)] = ("", "") if status == "D" else (mode, object_id)
+    return found
+
+
 def tracked_paths(repository: Repository) -> list[str]:
     """The paths in the index of the checkout."""
     raw = _ask_raw(repository.root, "ls-files", "-z").stdout
@@ -122,6 +171,30 @@ def tracked_paths(repository: Repository) -> list[str]:
 def ref_exists(repository: Repository, ref: str) -> bool:
     """Whether the user's repository has this ref."""
     return _ask_raw(repository.root, "rev-parse", "-q", "--verify", ref).returncode == 0
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit that the user's repository has."""
+
+    id: str
+    tree: str
+    parent: str  # the first one, "" for a root
+
+
+def find_commits(repository: Repository, names: Iterable[str]) -> dict[str, Commit]:
+    """Those of `names`, full or short hexadecimal ids, that are commits here."""
+    names = list(dict.fromkeys(names))
+    asked = [f"{name}{part}" for name in names for part in ("^{commit}", "^{tree}", "^")]
+    lines = "".join(f"{one}\n" for one in asked).encode()
+    answer = _ask_raw(repository.root, "cat-file", "--batch-check=%(objectname)", stdin=lines)
+    found = [
+        "" if " " in line else line  # `abc1234^{commit} missing`, or ambiguous
+        for line in answer.stdout.decode("utf-8", "replace").splitlines()
+    ]
+    triples = zip(names, found[::3], found[1::3], found[2::3], strict=False)
+    # A branch may have a hexadecimal name, and git would take that.
+    return {name: Commit(*ids) for name, *ids in triples if ids[0] and ids[0].startswith(name)}
 
 
 def ignored_paths(repository: Repository) -> list[str]:
@@ -176,6 +249,55 @@ def setting(repository: Repository, key: str, *, is_path: bool = False) -> str:
     return os.fsdecode(answer.stdout).rstrip("\n") if answer.returncode == 0 else ""
 
 
+def commit_as_user(repository: Repository, tree: str, parent: str, message: str) -> str:
+    """Store a commit as the user would: their identity, signed when they sign. No hook runs.
+
+    Raises ConfigError when git does not know who they are.
+    """
+    for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+        known = _as_user(repository, "var", who)
+        if known.returncode != 0:
+            raise ConfigError(f"Nothing was changed. {os.fsdecode(known.stderr).strip()}")
+    signs = _as_user(repository, "config", "--type=bool", "commit.gpgSign").stdout == b"true\n"
+    made = _as_user(
+        repository, "-c", "i18n.commitEncoding=utf-8", "commit-tree", *(["-S"] if signs else []),
+        "-p", parent, tree, stdin=message.encode("utf-8", "backslashreplace"),
+    )  # fmt: skip
+    if made.returncode != 0:
+        raise GitError(
+            f"Nothing was changed: git made no commit: {os.fsdecode(made.stderr).strip()}"
+        )
+    return os.fsdecode(made.stdout).strip()
+
+
+def change_checkout(repository: Repository, *arguments: str, stdin: bytes = b"") -> None:
+    """Run a command of the user's own git that changes their checkout, at their word.
+
+    Raises GitError with what git said.
+    """
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+        given.write(stdin)
+        given.seek(0)
+        process = subprocess.Popen(
+            ["git", "-C", str(repository.root), *arguments],
+            env=_user_environment(),
+            stdin=given,
+            stdout=said,
+            stderr=said,  # a file: a hook may leave something behind that keeps a pipe open
+            process_group=0,
+        )
+        try:
+            process.wait()
+        finally:
+            process.wait()  # Ctrl-C is for us; git finishes what it was doing
+        said.seek(0)
+        message = os.fsdecode(said.read()).strip()
+    if process.returncode != 0:
+        raise GitError(message or f"git ended with status {process.returncode}")
+    if message:  # of a hook
+        print(message, file=sys.stderr)
+
+
 def run(
     command: list[str],
     environment: dict[str, str],
@@ -187,16 +309,7 @@ def run(
 
     Raises GitError for a status that is not in `accept`, Protected when the disk is full.
     """
-    answer = subprocess.run(
-        command,
-        env=environment,
-        cwd=directory,
-        stdin=subprocess.DEVNULL if stdin is None else None,  # a pipe costs a third of a call
-        input=stdin,
-        capture_output=True,
-        check=False,
-        process_group=0,  # Ctrl-C is for us; git finishes what it was doing
-    )
+    answer = _complete(command, environment, directory, stdin)
     if answer.returncode not in accept:
         message = os.fsdecode(answer.stderr).strip()
         name = next(word for word in command[1:] if not word.startswith("-") and "=" not in word)
@@ -206,18 +319,51 @@ def run(
     return answer
 
 
-def _ask_raw(directory: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _ask_raw(
+    directory: Path, *arguments: str, stdin: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
     # GIT_DIR and friends are set when we are called from a git hook: they would win over -C.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    return _complete(["git", "-C", str(directory), *arguments], environment, None, stdin)
+
+
+def _complete(
+    command: list[str], environment: dict[str, str], directory: Path | None, stdin: bytes | None
+) -> subprocess.CompletedProcess[bytes]:
+    while True:
+        answer = subprocess.run(
+            command,
+            env=environment,
+            cwd=directory,
+            stdin=subprocess.DEVNULL if stdin is None else None,  # a pipe costs a third of a call
+            input=stdin,
+            capture_output=True,
+            check=False,
+            process_group=0,  # Ctrl-C is for us; git finishes what it was doing
+        )
+        # It can hit the new process before that has left our group, and become git: once more.
+        if answer.returncode != -signal.SIGINT:
+            return answer
+
+
+def _as_user(
+    repository: Repository, *arguments: str, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    # In our process group, because a program that signs may ask for a password at the terminal.
     return subprocess.run(
-        ["git", "-C", str(directory), *arguments],
-        env=environment,
-        stdin=subprocess.DEVNULL,
+        ["git", "-C", str(repository.root), *arguments],
+        env=_user_environment(),
+        input=stdin,
         capture_output=True,
         check=False,
-        process_group=0,
     )
+
+
+def _user_environment() -> dict[str, str]:
+    # Without GIT_DIR and friends, see `_ask_raw`.
+    variables = os.environ.items()
+    return {k: v for k, v in variables if not k.startswith("GIT_") or k.startswith(_OF_THE_USER)}
 
 
 def _ask(directory: Path, *arguments: str) -> str:

@@ -162,6 +162,11 @@ class Store:
             index=index, work_tree=work_tree, stdin=_nul_joined(paths),
         )  # fmt: skip
 
+    def modified_paths(self, work_tree: Path, index: Path) -> set[str]:
+        """The paths of the index that are changed or gone in `work_tree`."""
+        raw = self._work("ls-files", "-z", "-m", "-d", index=index, work_tree=work_tree).stdout
+        return {os.fsdecode(path) for path in raw.split(b"\0") if path}
+
     # Trees and commits
 
     def read_tree(self, index: Path, tree: str) -> None:
@@ -219,6 +224,29 @@ class Store:
         ).stdout
         return raw.decode("utf-8", "backslashreplace")
 
+    def patch(self, old: str, new: str) -> bytes:
+        """The difference between two trees or commits, for `git apply`: every byte is in it."""
+        return self._work(
+            "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff",
+            "--no-textconv", "--no-color", old, new,
+        ).stdout  # fmt: skip
+
+    def first_parents(self, commit: str, since: str) -> list[tuple[str, str]]:
+        """The commits from `since` to `commit` along first parents, oldest first, with parent."""
+        raw = self._work(
+            "rev-list", "--first-parent", "--parents", "--reverse", commit, f"^{since}"
+        ).stdout
+        words = [line.split() for line in raw.decode().splitlines()]
+        return [(line[0], line[1] if len(line) > 1 else "") for line in words]
+
+    def messages(self, commit: str, since: str) -> list[tuple[str, str]]:
+        """The commits that `commit` holds and `since` does not, children first, with message."""
+        raw = self._work(
+            "log", "-z", "--topo-order", "--format=%H%n%B", commit, f"^{since}"
+        ).stdout.decode("utf-8", "replace")
+        entries = (entry.partition("\n") for entry in raw.split("\0") if entry)
+        return [(commit, message) for commit, _, message in entries]
+
     def read_file(self, commit: str, path: str) -> bytes | None:
         """A file's bytes in a commit, None when it is not there."""
         answer = self._work("cat-file", "blob", f"{commit}:{path}", accept=(0, 128))
@@ -229,10 +257,13 @@ class Store:
         return _line(self._work("hash-object", "-w", "--no-filters", "--", str(path)))
 
     def merge_file(self, ours: Path, base: Path, theirs: Path) -> bool:
-        """Merge what changed from `base` to `theirs` into `ours`; False on conflicts."""
+        """Merge what changed from `base` to `theirs` into `ours`; False on conflicts.
+
+        Files that are not text conflict (status 255).
+        """
         answer = self._work(
             "merge-file", "-q", "-L", "yours", "-L", "before", "-L", "incumbent",
-            str(ours), str(base), str(theirs), accept=tuple(range(128)),
+            str(ours), str(base), str(theirs), accept=(*range(128), 255),
         )  # fmt: skip
         return answer.returncode == 0
 

@@ -48,7 +48,7 @@ def demo(directory: Path | None = None, trials: int = 24) -> int:
     gap = state.trials[state.incumbent_trial].metrics["gap_percent"]
     print(f"\nThe best tours are {gap:g}% longer than the shortest, on average.")
     print(f"Go on with it: cd {shlex.quote(str(place))}")
-    print(f"Take the best over: git merge {found.branch}")
+    print("Take the best over: autoresearch apply")
     return 0
 
 

@@ -166,9 +166,10 @@ def _answers_of(
         done.target = (repository.prefix + improved,)
     for option in evaluator.frozen:
         value = values.get(option, "")
-        for name in value if isinstance(value, list) else [str(value)]:
-            path = repository.prefix + name.removeprefix("./")
-            if path in files and path not in done.frozen:
+        texts = value if isinstance(value, list) else [str(value)]
+        for word in [*texts, *(word for text in texts for word in text.split())]:  # or a command
+            path = repository.prefix + word.removeprefix("./")
+            if path in files and path not in (*done.frozen, *done.target):
                 done.frozen = (*done.frozen, path)
     return done
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from autoresearch import experiment as places
 from autoresearch import proposers, runner
+from autoresearch.commands.selection import find, label
 from autoresearch.config import Config, parse_duration
 from autoresearch.dashboard import numbers, progress
 from autoresearch.errors import AutoresearchError, ConfigError, Locked, UsageError
@@ -86,7 +87,7 @@ def run(
         )
     if not math.isfinite(options.until or 0) or not math.isfinite(options.max_cost or 0):
         raise UsageError("--until and --max-cost take a finite number.")
-    chosen, choice = places.find(path, experiment)
+    chosen, choice = find(path, experiment)
     config = options.over(chosen.load_config())
     if missing := config.missing():
         raise ConfigError(
@@ -132,7 +133,8 @@ def _close(session: Session, reporter: progress.Reporter, stopped: str) -> None:
     reporter.write("")
     if stopped:
         reporter.write(f"Stopped: {stopped}.")
-    for line in reporter.tally.summary(state, session.experiment.branch):
+    experiment = session.experiment
+    for line in reporter.tally.summary(state, experiment.branch, label(experiment)):
         reporter.write(line)
 
 
@@ -170,7 +172,7 @@ def _describe(experiment: Experiment, config: Config) -> None:
     print(f"  metric    {goal.metric}, {goal.describe()}")
     print(f"  at most   {numbers.duration(config.evaluate.hard_limit)} an evaluation")
     print(f"  proposer  {config.proposer.use} {config.proposer.command}".rstrip())
-    if state.incumbent_value is None:
+    if not state.incumbent:
         print("  first     the baseline is measured")
     else:
         best = numbers.number(state.incumbent_value)

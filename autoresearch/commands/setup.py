@@ -18,6 +18,7 @@ from autoresearch import experiment as places
 from autoresearch.baseline import Established
 from autoresearch.commands import questions, ready_made
 from autoresearch.commands.ready_made import Choice
+from autoresearch.commands.selection import discover
 from autoresearch.config import Config
 from autoresearch.dashboard import numbers, progress
 from autoresearch.errors import ConfigError, Interrupted, UsageError
@@ -79,22 +80,27 @@ def _setup(path: Path, options: Options, answers: Answers) -> int:
     if is_asking or options.yes:
         answers = questions.fill_in(answers, repository, files, take_suggestions=options.yes)
     answers = _complete(answers, choice, experiment, repository, files)
+    cost = ""
+    if choice and choice.is_complete and not options.skip_baseline:
+        cost = choice.evaluator.estimate(repository.root / repository.prefix, choice.values)
     config = _make(experiment, repository, answers, choice)
     _say_made(experiment, repository, options)
     missing = config.missing()
     if missing or options.skip_baseline:
         _say_unmeasured(experiment, missing)
         return 0
-    if choice and not _accepts_cost(choice, repository, is_asking=is_asking):
-        _say_unmeasured(experiment, [])
-        return 0
+    if cost:
+        print(f"Cost: {cost.rstrip('.')}. The baseline takes two evaluations.")
+        if is_asking and not typer.confirm("Measure it now?", default=True):
+            _say_unmeasured(experiment, [])
+            return 0
     _measure(experiment, repository, config, options)
     return 0
 
 
 def list_experiments(path: Path, *, as_json: bool = False) -> int:
     """Name all experiments that can be seen from here."""
-    experiments = places.discover(path)
+    experiments = discover(path)
     if as_json:
         fields = [
             {"id": one.id, "scope": one.scope, "directory": str(one.directory)}
@@ -127,7 +133,7 @@ def _make(
         evaluator.install(experiment.directory)
         if choice.is_complete:
             root = repository.root / repository.prefix
-            values = {**values, **evaluator.set_up(experiment.directory, root, values)}
+            values = evaluator.set_up(experiment.directory, root, values)
         text = scaffold.config_text(answers, evaluator, values)
         config = _validated(text)
         scaffold.write(experiment, text, program)
@@ -135,15 +141,6 @@ def _make(
         _take_back(experiment, repository)
         raise
     return config
-
-
-def _accepts_cost(choice: Choice, repository: git.Repository, *, is_asking: bool) -> bool:
-    """Say what measuring will cost, where it costs something, and ask when somebody is there."""
-    estimate = choice.evaluator.estimate(repository.root / repository.prefix, choice.values)
-    if not estimate:
-        return True
-    print(f"Cost: {estimate.rstrip('.')}. The baseline takes two evaluations.")
-    return not is_asking or typer.confirm("Measure it now?", default=True)
 
 
 def _measure(
@@ -272,8 +269,9 @@ def _complete(
     """Fill in what the domain assumes and what follows from the rest; say what was chosen."""
     defaults = scaffold.domain_defaults(experiment.domain)
     done = replace(answers)
-    told = list(choice.values.values()) if choice else []
+    told = [done.command]
     if choice:
+        told += ready_made.what_trees_need(choice)
         done.command = ready_made.command_of(experiment, done.directory)
         print(f"Evaluator: {choice.evaluator.name} ({choice.evaluator.summary})")
         for name in ready_made.readable_by_the_proposer(choice, repository, files):
@@ -290,7 +288,7 @@ def _complete(
         done.direction = float(done.direction)
     if experiment.scope == "user":
         done.repo = str(repository.root)
-    for path in detect.named_but_ignored(repository, "\n".join(map(str, [done.command, *told]))):
+    for path in detect.named_but_ignored(repository, "\n".join(told)):
         if path not in done.link:
             done.link = (*done.link, path)
             print(f"Linking {path}: the command names it, and git does not hold it.")

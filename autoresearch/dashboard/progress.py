@@ -35,8 +35,8 @@ class Tally:
         """How many of this run's trials ended so."""
         return sum(trial.status in statuses for trial in self.trials)
 
-    def summary(self, state: State, branch: str) -> list[str]:
-        """The lines at the end of a run."""
+    def summary(self, state: State, branch: str, label: str) -> list[str]:
+        """The lines at the end of a run. `label` is the experiment, as `-e` takes it."""
         seconds = numbers.duration(time.monotonic() - self.started)
         kept, discarded = self.count(Status.KEEP), self.count(Status.DISCARD)
         crashed = self.count(*FAILED)
@@ -53,7 +53,7 @@ class Tally:
             lines.append(f"{self.goal.metric} {before} -> {after} ({percent})")
         if state.incumbent != state.baseline:
             lines.append(f"The best is on the branch {branch}. Take it over:")
-            lines.append(f"  git merge {branch}")
+            lines.append(f"  autoresearch apply -e {label}")
         else:
             lines.append(f"Nothing better than the baseline yet (branch {branch}).")
         return lines

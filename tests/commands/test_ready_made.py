@@ -206,3 +206,47 @@ def test_a_failed_evaluation_costs_too(make_project):
         "run", "-e", "engineering/priced", "--loop", "--max-cost", "0.9", expect=None
     )
     assert "spent $1.00" in done.out
+
+
+def test_without_a_model_to_ask_nothing_is_made_and_it_is_said(make_project):
+    project = make_project({"post.md": "# A post\n"})
+    project.extra["PATH"] = "/usr/bin:/bin"
+    done = project.run("setup", "--domain", "content", "--target", "post.md", expect=3)
+    assert "none of claude, codex and gemini is on PATH" in done.err
+    assert not (project.root / ".autoresearch").exists()
+
+
+def test_a_domain_with_an_evaluator_of_its_own_says_what_is_to_be_filled_in(project: Project):
+    done = project.run("setup", "--domain", "prompts", "--name", "bare")
+    assert "Fill in target, evaluate.options.prompt, evaluate.options.cases" in done.out
+    folder = project.root / ".autoresearch/prompts/bare"
+    made = tomllib.loads((folder / "config.toml").read_text())
+    assert (made["evaluate"]["metric"], made["evaluate"]["direction"]) == (
+        "quality_score",
+        "higher",
+    )
+    assert made["evaluate"]["network"] and made["limits"]["patience"] == 10
+    assert (folder / "evaluate.py").is_file() and (folder / "evaluate_judge.py").is_file()
+    refused = project.run("run", "-e", "prompts/bare", expect=3)
+    assert "evaluate.options.cases" in refused.err
+
+
+def test_the_users_own_command_wins_over_the_domains_evaluator(project: Project):
+    project.run(
+        "setup", "--domain", "content", "--name", "own", "--target", "src/**",
+        "--eval", "python3 bench.py", "--metric", "cost",
+    )  # fmt: skip
+    made = tomllib.loads((project.root / ".autoresearch/content/own/config.toml").read_text())
+    assert "options" not in made["evaluate"] and made["limits"]["max_cost_usd"] == 0
+
+
+def test_cases_that_git_holds_are_said_to_be_readable(make_project):
+    cases = [{"input": str(n), "expected": str(n), "match": "exact"} for n in range(4)]
+    project = make_project({"prompt.txt": "Say {input}", "cases.json": json.dumps(cases)})
+    done = project.run(
+        "setup", "--domain", "prompts", "--name", "x", "--target", "prompt.txt",
+        "--evaluator-option", "cases=cases.json", "--evaluator-option", "judge_command=sed 's/Say //'",
+    )  # fmt: skip
+    assert "git holds cases.json, so a proposer can read all of it" in done.out
+    assert "Linking" not in done.out
+    assert "quality_score 100" in done.out

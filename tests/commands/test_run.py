@@ -34,7 +34,7 @@ def test_one_trial_is_made_when_nothing_is_said(project: Project):
     before = project.fingerprint()
     done = project.run("run")
     assert "1 trial: 1 kept" in done.out and "50 -> 49 (+2.0%)" in done.out
-    assert f"git merge {BRANCH}" in done.out
+    assert "autoresearch apply -e engineering/x" in done.out
     project.run("run", "--single")
     assert statuses(project) == ["keep", "keep"]
     assert project.git("show", f"{BRANCH}:src/work.py") == "VALUE = 48"
