@@ -7,13 +7,15 @@ is how the next run knows that it must measure anew before it compares anything.
 import itertools
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from autoresearch import __version__, git
+from autoresearch.experiment import Experiment
 from autoresearch.goal import Goal
-from autoresearch.history import Files, History
+from autoresearch.history import Files, History, read_all
 from autoresearch.importers import Row, Table
 from autoresearch.records import (
     IMPORTED,
@@ -28,6 +30,7 @@ from autoresearch.records import (
     TrialStarted,
 )
 from autoresearch.state import State
+from autoresearch.store import Store
 from autoresearch.trial import Role, Run, RunStatus, Status
 
 _COMMIT = re.compile(r"[0-9a-f]{4,64}", re.ASCII)
@@ -62,6 +65,17 @@ def write(files: Files, table: Table, origin: Path, repository: git.Repository |
     finally:
         history.close()
     return history.state
+
+
+def keep_commits(experiment: Experiment, repository: git.Repository) -> None:
+    """Give a ref to each imported commit that git has.
+
+    Those that were discarded hang on nothing else, and git would collect them some day.
+    """
+    trials = read_all(experiment.files).finished
+    refs = {experiment.candidate_ref(one.number): one.commit for one in trials if one.tree}
+    with tempfile.TemporaryDirectory(prefix="autoresearch-") as folder:
+        Store(Path(folder, "git"), repository).set_refs(refs)
 
 
 def records(

@@ -51,12 +51,12 @@ def _migrate(experiment: Experiment) -> str:
     scaffold.parse(config, str(folder / "config.cfg"))
     original = folder / "results.tsv.original"
     written = original if original.exists() else folder / "results.tsv"
-    table = _table(written, answers)
+    table, repository = _table(written, answers), _repository(experiment)
     with tempfile.TemporaryDirectory(prefix=_ASIDE, dir=folder) as aside:
         draft = Experiment(experiment.domain, experiment.name, experiment.scope, Path(aside))
         draft.config_path.write_text(config, encoding="utf-8")
         if table is not None:
-            importing.write(draft.files, table, written, _repository(experiment))
+            importing.write(draft.files, table, written, repository)
             if not original.exists():
                 shutil.copy2(written, draft.directory / original.name)
                 (draft.directory / original.name).rename(original)
@@ -66,6 +66,8 @@ def _migrate(experiment: Experiment) -> str:
         if not experiment.program_path.exists():
             program = scaffold.program_text(experiment, answers)
             experiment.program_path.write_text(program, encoding="utf-8")
+        if table is not None and repository is not None:
+            importing.keep_commits(experiment, repository)
         write_gitignore(experiment)
         sync_directory(folder)
         draft.config_path.replace(experiment.config_path)

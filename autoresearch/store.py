@@ -8,7 +8,7 @@ hooks off.
 import os
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -288,6 +288,12 @@ class Store:
         """Point one of our refs at a commit, durably."""
         self._refs("update-ref", ref, commit)
         self._sync_ref(ref)
+
+    def set_refs(self, commits: Mapping[str, str]) -> None:
+        """Point many of our refs, ref -> commit, at once."""
+        commands = "".join(f"update {ref} {commit}\n" for ref, commit in commits.items())
+        if commands:
+            self._refs("update-ref", "--stdin", stdin=commands.encode())
 
     def move_ref(self, ref: str, commit: str, expected: str | None) -> bool:
         """Compare-and-swap: False when the ref does not stand at `expected` (None: not there)."""

@@ -140,6 +140,7 @@ def _write(
         except OSError:  # made meanwhile
             raise ConfigError(f"{experiment.id} cannot be made: is it there by now?") from None
         places.write_gitignore(experiment)
+        importing.keep_commits(experiment, repository)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         if is_new and not any(root.iterdir()):
