@@ -10,7 +10,7 @@ from pathlib import Path
 from autoresearch import experiment as places
 from autoresearch import git, importers, importing, scaffold
 from autoresearch.commands.selection import label
-from autoresearch.commands.setup import shown
+from autoresearch.commands.setup_report import shown
 from autoresearch.dashboard import numbers
 from autoresearch.dashboard.json_format import dumps
 from autoresearch.dashboard.report import ExperimentReport, counted

@@ -16,18 +16,17 @@ import typer
 from autoresearch import baseline, detect, frozen, git, proposers, scaffold
 from autoresearch import experiment as places
 from autoresearch.baseline import Established
-from autoresearch.commands import questions, ready_made
+from autoresearch.commands import questions, ready_made, setup_report
 from autoresearch.commands.ready_made import Choice
 from autoresearch.commands.selection import discover
 from autoresearch.config import Config
-from autoresearch.dashboard import numbers, progress
+from autoresearch.dashboard import progress
 from autoresearch.errors import ConfigError, Interrupted, UsageError
 from autoresearch.experiment import Experiment
 from autoresearch.lane import Lane
 from autoresearch.scaffold import Answers
 from autoresearch.session import Session, open_session
 from autoresearch.store import Store
-from autoresearch.trial import Run, RunStatus
 
 DOMAINS = ("engineering", "marketing", "content", "prompts", "custom")
 
@@ -84,15 +83,15 @@ def _setup(path: Path, options: Options, answers: Answers) -> int:
     if choice and choice.is_complete and not options.skip_baseline:
         cost = choice.evaluator.estimate(repository.root / repository.prefix, choice.values)
     config = _make(experiment, repository, answers, choice)
-    _say_made(experiment, repository, options)
+    setup_report.say_made(experiment, repository, include_dirty=options.include_dirty)
     missing = config.missing()
     if missing or options.skip_baseline:
-        _say_unmeasured(experiment, missing)
+        setup_report.say_unmeasured(experiment, missing)
         return 0
     if cost:
         print(f"Cost: {cost.rstrip('.')}. The baseline takes two evaluations.")
         if is_asking and not typer.confirm("Measure it now?", default=True):
-            _say_unmeasured(experiment, [])
+            setup_report.say_unmeasured(experiment, [])
             return 0
     _measure(experiment, repository, config, options)
     return 0
@@ -157,7 +156,7 @@ def _measure(
         _take_back(experiment, repository)
         print(f"Nothing was kept of {experiment.id}.", file=sys.stderr)
         raise
-    _say_measured(experiment, config, established)
+    setup_report.say_measured(experiment, config, established)
 
 
 def _establish(session: Session, *, include_dirty: bool) -> Established:
@@ -298,62 +297,3 @@ def _complete(
         done.proposer, why = detect.proposer(repository.root, files, done.target)
         print(f"Proposer: {done.proposer} ({why}).")
     return done
-
-
-def shown(path: Path) -> str:
-    """`path` as a person would type it here."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def _say_made(experiment: Experiment, repository: git.Repository, options: Options) -> None:
-    print(f"Made {shown(experiment.directory)}")
-    dirty = git.uncommitted_paths(repository)
-    if dirty and not options.include_dirty:
-        listed = ", ".join(dirty[:5]) + (f" and {len(dirty) - 5} more" if len(dirty) > 5 else "")
-        print(f"Uncommitted, so not part of the baseline: {listed}. (--include-dirty takes it in.)")
-
-
-def _say_unmeasured(experiment: Experiment, missing: Sequence[str]) -> None:
-    if missing:
-        print(f"Fill in {', '.join(missing)} in {shown(experiment.config_path)}")
-        print("Then: autoresearch run --loop --max-experiments 50")
-    else:
-        print("The baseline was not measured: `autoresearch run` does that first.")
-
-
-def _say_measured(experiment: Experiment, config: Config, established: Established) -> None:
-    metric = config.evaluate.metric
-    first = established.first.metrics[metric]
-    took = numbers.duration(established.first.seconds)
-    print(f"Baseline: {metric} {numbers.number(first)}, in {took}")
-    print(f"  Again: {_second(config, first, established.second)}")
-    if established.probe is not None:
-        print(f"  With the target emptied: {_probed(config, established.probe)}")
-    use = config.proposer.use
-    print("  Isolation: none. Frozen files come from the baseline at each evaluation.")
-    program = shown(experiment.program_path)
-    print(f"Next: say what you want in {program} (the proposer, {use}, gets it).")
-    print("Then:")
-    print("  autoresearch run --loop --max-experiments 50")
-
-
-def _second(config: Config, first: float, second: Run | None) -> str:
-    if second is None:
-        return "the second run failed; the evaluation is not reliable."
-    value = second.metrics[config.evaluate.metric]
-    if value == first:
-        return "the same number."
-    gain = config.evaluate.goal.gain_percent(first, value)
-    size = "" if gain is None else f", {abs(gain):.2g}% away"
-    return (
-        f"{numbers.number(value)}{size}. The metric is noisy: with the rule `greedy`, gains of "
-        "that size may be luck."
-    )
-
-
-def _probed(config: Config, probe: Run) -> str:
-    if probe.status == RunStatus.MEASURED:
-        value = numbers.number(probe.metrics[config.evaluate.metric])
-        return f"{value}. The target is what is measured."
-    return f"{probe.reason}. The target is what is measured."

@@ -125,7 +125,7 @@ def _facts(selection: Selection, trial: Trial) -> list[tuple[str, str]]:
         ("Cost", "" if trial.cost_usd is None else numbers.cost(trial.cost_usd)),
         ("Parameters", ", ".join(f"{name}={value}" for name, value in trial.parameters.items())),
         ("Started", numbers.moment(trial.started_at) if trial.started_at else ""),
-        ("Took", numbers.duration(trial.seconds) if trial.status else ""),
+        ("Took", numbers.duration(trial.seconds) if trial.seconds else ""),
         ("Commit", trial.commit[:12]),
         ("Parent", trial.parent[:12]),
         ("Isolation", trial.isolation),

@@ -86,7 +86,7 @@ def trial_rows(report: ExperimentReport) -> list[tuple[str, ...]]:
             metric,
             numbers.percent(report.changes.get(trial.number)),
             str(trial.status),
-            numbers.duration(trial.seconds),
+            numbers.duration(trial.seconds or None),
             shorten(one_line(describe(trial)), _LONGEST),
         )
         for trial, metric in zip(report.trials, metrics, strict=True)
