@@ -14,6 +14,9 @@ from pathlib import Path, PurePosixPath
 from autoresearch import git
 from autoresearch.errors import ConfigError
 from autoresearch.experiment import FOLDER, Experiment
+from autoresearch.journal import Journal
+from autoresearch.records import EpochOpened
+from autoresearch.state import fold
 from autoresearch.store import Change, Entry, Store, is_behind_link
 from autoresearch.trial import Trial
 
@@ -27,6 +30,15 @@ _TRAILERS = re.compile(
     re.MULTILINE,
 )
 _REVERTED = re.compile(r"This reverts commit ([0-9a-f]{40,64})")
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the record of an experiment says about its commits."""
+
+    experiment: str
+    trials: Mapping[int, Trial]
+    baselines: tuple[str, ...]  # of all epochs; trial 0 may have been imported
 
 
 @dataclass(frozen=True)
@@ -62,35 +74,36 @@ def trailers(experiment: str, trial: int, since: int) -> str:
     return "\n".join(lines)
 
 
-def find_way(
-    store: Store,
-    experiment: Experiment,
-    trials: Mapping[int, Trial],
-    trial: Trial,
-    wanted: str,
-    head: str,
-) -> Way:
+def read_past(experiment: Experiment) -> Past:
+    """Read it from the journal."""
+    records = [line.record for line in Journal(experiment.files.journal).read()]
+    baselines = [record.baseline for record in records if isinstance(record, EpochOpened)]
+    trials = fold(records, keep_all=True).trials
+    return Past(experiment.id, trials, tuple(filter(None, dict.fromkeys(baselines))))
+
+
+def find_way(store: Store, past: Past, trial: Trial, wanted: str, head: str) -> Way:
     """The trials between what `head` holds and the commit `wanted` of `trial`.
 
     Raises ConfigError when the commits are not in this repository.
     """
-    origin = trials[0].commit if 0 in trials else ""
-    if trial.commit == trial.parent:
+    line = _lineage(store, past, wanted, trial)
+    origin = line[0]
+    if wanted == trial.parent:
         return Way(origin, 0, ())  # it changed nothing itself
-    line = _lineage(store, origin, wanted, trial)
-    by_commit = {one.commit: one for one in trials.values() if one.commit != one.parent}
+    by_commit = {one.commit: one for one in past.trials.values() if one.commit != one.parent}
     history = store.messages(head, origin)
     holding = {commit for commit, _ in history}
-    for number in _claimed(history, experiment.id, trials):
-        commit = trials[number].commit
+    for number in _claimed(history, past):
+        commit = past.trials[number].commit
         if store.resolve(commit) == commit:
             holding |= {commit, *(one for one, _ in store.first_parents(commit, origin))}
     at = max((place for place, commit in enumerate(line) if commit in holding), default=0)
-    passed = [by_commit[commit].number for commit in line[: at + 1] if commit in by_commit]
+    passed = [by_commit[commit].number for commit in line[1 : at + 1] if commit in by_commit]
     steps = [Step(by_commit[commit], commit) for commit in line[at + 1 :] if commit in by_commit]
     if at + 1 < len(line):  # an epoch may have put frozen files of the last trial back
         steps[-1:] = [Step(steps[-1].trial if steps else trial, wanted)]
-    return Way(line[at], passed[-1], tuple(steps))
+    return Way(line[at], passed[-1] if passed else 0, tuple(steps))
 
 
 def merge(store: Store, base: str, ours: str, theirs: str) -> tuple[str, list[str]]:
@@ -149,29 +162,31 @@ def find_room(store: Store, checkout: git.Repository, head: str, tree: str) -> R
     return Room(tuple(sorted({*blocked, *other})), tuple(alike))
 
 
-def _lineage(store: Store, origin: str, wanted: str, trial: Trial) -> list[str]:
+def _lineage(store: Store, past: Past, wanted: str, trial: Trial) -> list[str]:
     """The commits from the baseline to the one wanted."""
-    for commit in (origin, wanted):
-        if not commit or store.resolve(commit) != commit:
-            raise ConfigError(
-                f"The files of trial {trial.number} are not in {store.repository.root}: its "
-                "history was imported, its ref was deleted, or this is another clone."
-            )
-    line = store.first_parents(wanted, origin)
-    if wanted != origin and (not line or line[0][1] != origin):
-        raise ConfigError(f"Trial {trial.number} was not made from this experiment's baseline.")
-    return [origin, *(commit for commit, _ in line)]
+    known = [one for one in past.baselines if store.resolve(one) == one]
+    if not known or store.resolve(wanted) != wanted:
+        raise ConfigError(
+            f"The files of trial {trial.number} are not in {store.repository.root}: its history "
+            "was imported, its ref was deleted, or this is another clone."
+        )
+    for origin in known:
+        line = store.first_parents(wanted, origin)
+        if wanted == origin or (line and line[0][1] == origin):
+            return [origin, *(commit for commit, _ in line)]
+    raise ConfigError(
+        f"Trial {trial.number} was not made from a baseline of this experiment: its history was "
+        f"imported. `autoresearch restore {trial.number}` makes it a branch."
+    )
 
 
-def _claimed(
-    history: Sequence[tuple[str, str]], experiment: str, trials: Mapping[int, Trial]
-) -> list[int]:
+def _claimed(history: Sequence[tuple[str, str]], past: Past) -> list[int]:
     """The trials that commits of `history`, newest first, brought and nobody took back.
 
     A commit may bring only what came after another trial. Picked alone onto another branch it
     proves nothing: then that trial is missing there.
     """
-    commits = {commit for commit, _ in history}
+    trials, commits = past.trials, {commit for commit, _ in history}
     since: dict[int, int] = {}
     reverted: set[str] = set()
     for commit, message in history:
@@ -179,7 +194,7 @@ def _claimed(
             continue
         reverted |= set(_REVERTED.findall(message))
         for found in _TRAILERS.finditer(message):
-            if found["experiment"] == experiment and int(found["trial"]) in trials:
+            if found["experiment"] == past.experiment and int(found["trial"]) in trials:
                 since.setdefault(int(found["trial"]), int(found["since"] or 0))
 
     def is_whole(number: int) -> bool:

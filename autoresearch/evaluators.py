@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from autoresearch import catalog
 from autoresearch.errors import ConfigError, UsageError
@@ -189,13 +190,30 @@ def find(name: str) -> Evaluator:
     )
 
 
+def measuring_options(folder: Path) -> tuple[str, ...]:
+    """The options of the evaluator installed in `folder` whose files no proposer may change.
+
+    Empty where it is no ready-made one.
+    """
+    path = folder / INSTALLED
+    text = path.read_text("utf-8", "replace") if path.is_file() else ""
+    return tuple(_header(text).get("frozen", ()))
+
+
+def _header(text: str) -> dict[str, Any]:
+    """The table `[tool.autoresearch]` of a script, empty when it has none that can be read."""
+    header = _HEADER.search(text)
+    content = "\n".join(line[2:] for line in header[1].splitlines()) if header else ""
+    try:
+        table: dict[str, Any] = tomllib.loads(content).get("tool", {}).get("autoresearch", {})
+    except tomllib.TOMLDecodeError:
+        return {}
+    return table
+
+
 def _described(path: Path) -> Evaluator:
     text = path.read_text("utf-8")
-    header = _HEADER.search(text)
-    if header is None:
-        raise ValueError(f"{path} has no header `# /// script`")
-    content = "\n".join(line[2:] for line in header[1].splitlines())
-    table = tomllib.loads(content)["tool"]["autoresearch"]
+    table = _header(text)
     table |= {key: tuple(table[key]) for key in ("guards", "frozen", "private") if key in table}
     summary = text.partition('"""')[2].partition("\n")[0].strip().removesuffix('"""')
     return Evaluator(name=path.stem, path=path, summary=summary, **table)

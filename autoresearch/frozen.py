@@ -3,13 +3,15 @@
 Frozen are the experiment's folder, what the user named, and the files that the evaluator's
 commands run or name; what the target names literally is the target (`python train.py` may be
 both). Of the target's other files, a command's argument is frozen only when it looks like a test
-or a benchmark: `ruff check src/work.py` names what is to be improved. So do the options of a
-ready-made evaluator: `./bench` is what `benchmark_speed` times.
+or a benchmark: `ruff check src/work.py` names what is to be improved. A ready-made evaluator says
+which of its options measure (`expect_output`, a test command); the others name what is measured:
+`./bench` is what `benchmark_speed` times.
 """
 
+import posixpath
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from autoresearch.config import Config
@@ -44,22 +46,31 @@ _MEASURES = re.compile(
 )
 
 
-def rules(config: Config, files: Iterable[str]) -> Rules:
-    """What may change and what not, among the files of the baseline."""
+def rules(config: Config, files: Iterable[str], measuring: Collection[str] = ()) -> Rules:
+    """What may change and what not, among the files of the baseline.
+
+    `measuring` are the evaluator's options that measure.
+    """
     paths = frozenset(files)
     target = Patterns(config.target)
     commands = [config.evaluate.command, config.evaluate.prepare]
     commands += [check.command for check in config.checks]
     own, named = set(), set()
+    for option, value in config.evaluate.options.items():
+        texts = value if isinstance(value, list) else [str(value)]
+        if option in measuring:
+            commands += texts
+            own |= {path for text in texts for path in _in_tree(text, config, paths)}
+        else:
+            all_words = (words for text in texts for words in _simple_commands(text))
+            named |= {path for words in all_words for path in _named(words, config, paths)}
     for words in (words for command in commands for words in _simple_commands(command)):
         own |= set(_run_by(words, config, paths))
         named |= _named(words, config, paths)
-    for words in (
-        words for text in config.evaluate.option_texts for words in _simple_commands(text)
-    ):
-        named |= _named(words, config, paths)
     own |= {path for path in named if not _is_in(target, path, paths) or _MEASURES.search(path)}
-    literal = {pattern.removeprefix("./").rstrip("/") for pattern in config.target}
+    literal = {
+        pattern.removeprefix("./").rstrip("/").removesuffix("/**") for pattern in config.target
+    }
     # Our own folder is frozen whole: naming its files one by one would open an epoch for each.
     beside = [path for path in own if not path.startswith(f"{OWN_FOLDER}/")]
     evaluator = sorted(path for path in beside if path.removesuffix("/**") not in literal)
@@ -117,9 +128,8 @@ def _run_by(words: Sequence[str], config: Config, paths: frozenset[str]) -> Iter
 
 def _in_tree(word: str, config: Config, paths: frozenset[str]) -> Iterator[str]:
     """The tracked file that a word means, or the pattern for the folder that it means."""
-    prefix = f"{config.directory.strip('/')}/" if config.directory.strip("/.") else ""
     for part in (word, word.partition("=")[2]):
-        path = (prefix + part.removeprefix("./")).rstrip("/")
+        path = posixpath.normpath(posixpath.join(config.directory, part))
         if part in ("", ".", "./"):
             continue
         if path in paths:

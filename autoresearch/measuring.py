@@ -1,5 +1,7 @@
 """One run of the evaluator, or of a check, on one tree, in an open session."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from autoresearch import evaluation
@@ -28,7 +30,7 @@ def measure(
     """
     epoch = epoch or session.state.epoch
     for _ in range(2):
-        name = _name(role, index, attempt)
+        name = _name(role, index, attempt, epoch)
         run = run_once(session, number, role, tree, index, name=name, epoch=epoch)
         session.append(RunFinished(n=number, run=run, attempt=attempt, epoch=epoch))
         if run.status != RunStatus.LOST:
@@ -68,6 +70,7 @@ def run_once(
         seed=seed,
         index=index,
     )
+    facts = _Facts(environment["AUTORESEARCH_BASELINE_DIR"], directory)
     outcome = _execute(
         session,
         Job(
@@ -80,7 +83,7 @@ def run_once(
             log=log,
         ),
     )
-    return evaluation.read_run(
+    run = evaluation.read_run(
         outcome,
         evaluate,
         role=role,
@@ -91,6 +94,10 @@ def run_once(
         log_name=str(log.relative_to(experiment.directory)),
         engine=session.engine.name,
     )
+    if changed := facts.put_back():
+        reason = f"it changed what the baseline's evaluation had left for later ones: {changed}"
+        return replace(run, status=RunStatus.INVALID, reason=reason)
+    return run
 
 
 def failed_check(session: Session, number: int, tree: str, attempt: int) -> Verdict | None:
@@ -131,9 +138,48 @@ def _baseline_directory(experiment: Experiment, epoch: int) -> Path:
     The baseline is trial 0's candidate; a later epoch measures it again, as the baseline.
     """
     place = experiment.trial_directory(0)
-    again = place / _name(Role.BASELINE, 0, 0)
-    return again if epoch > 1 and again.exists() else place / _name(Role.CANDIDATE, 0, 0)
+    again = place / _name(Role.BASELINE, 0, 0, epoch)
+    return again if again.exists() else place / _name(Role.CANDIDATE, 0, 0, epoch)
 
 
-def _name(role: Role, index: int, attempt: int) -> str:
-    return f"{role}-{index}" + (f"-fix{attempt}" if attempt else "")
+def _name(role: Role, index: int, attempt: int, epoch: int) -> str:
+    # An epoch that could not be opened must not overwrite the files of the one in force.
+    again = "" if role == Role.CANDIDATE else f"epoch-{epoch}-"
+    return f"{again}{role}-{index}" + (f"-fix{attempt}" if attempt else "")
+
+
+class _Facts:
+    """What the baseline's evaluation left for later ones: none of them may change it.
+
+    Code under evaluation can find the place; what it changed there would count for all later
+    trials.
+    """
+
+    def __init__(self, place: str, run_directory: Path) -> None:
+        self._place = Path(place)
+        self._before = {} if self._place == run_directory else self._read()
+
+    def put_back(self) -> str:
+        """Restore what was changed since; its names, "" when nothing was."""
+        if not self._before:
+            return ""
+        now = self._read()
+        changed = [name for name, content in self._before.items() if now.get(name) != content]
+        for name in changed:
+            path = self._place / name
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            path.unlink(missing_ok=True)  # it may be a link to somewhere else by now
+            self._place.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self._before[name])
+        return ", ".join(changed)
+
+    def _read(self) -> dict[str, bytes]:
+        if not self._place.is_dir():
+            return {}
+        files = (path for path in self._place.iterdir() if path.suffix == ".json")
+        return {
+            path.name: path.read_bytes()
+            for path in files
+            if path.is_file() and not path.is_symlink() and path.name != "metrics.json"
+        }

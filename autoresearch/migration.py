@@ -1,7 +1,7 @@
 """Experiments of the first `autoresearch` scripts: `config.cfg` and a four-column `results.tsv`.
 
-The folder becomes one of ours where it stands. `config.toml` comes last: as long as it is not
-there, the folder is migrated again from the originals, whatever a killed migration left.
+The folder becomes one of ours where it stands. The journal comes last but one: once it is there,
+the record is ours and is never written from the originals again, even when `config.toml` is lost.
 """
 
 import re
@@ -22,17 +22,20 @@ _ASIDE = ".migration-"
 _NUMBER = r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)"
 
 
-def migrate(experiment: Experiment) -> str:
+def migrate(experiment: Experiment, start: Path) -> str:
     """Migrate one folder; returns a sentence about it.
 
-    The originals stay: `config.cfg` as it is, the rows as `results.tsv.original`. Raises
-    ConfigError when the folder cannot be read or written, Locked while another process migrates.
+    The originals stay: `config.cfg` as it is, the rows as `results.tsv.original`. One in the home
+    directory becomes about the repository around `start`, since the scripts were always used in
+    it. Raises ConfigError when the folder cannot be read or written, Locked while another process
+    migrates.
     """
     try:
         with filelock.FileLock(experiment.lock_path).acquire(timeout=10):
             if experiment.config_path.exists():
                 return f"{experiment.id} was migrated meanwhile."
-            return _migrate(experiment)
+            is_project = experiment.scope == "project"
+            return _migrate(experiment, _repository(experiment.directory if is_project else start))
     except filelock.Timeout:
         raise Locked(f"{experiment.id} is being migrated by another process: try again.") from None
     except OSError as error:
@@ -42,16 +45,19 @@ def migrate(experiment: Experiment) -> str:
         ) from None
 
 
-def _migrate(experiment: Experiment) -> str:
+def _migrate(experiment: Experiment, repository: git.Repository | None) -> str:
     folder = experiment.directory
     for left in folder.glob(f"{_ASIDE}*"):  # by a migration that was killed
         shutil.rmtree(left)
     answers = _answers(folder / "config.cfg")
+    if repository and experiment.scope == "user":
+        answers.repo = str(repository.root)
     config = scaffold.config_text(answers)
     scaffold.parse(config, str(folder / "config.cfg"))
     original = folder / "results.tsv.original"
     written = original if original.exists() else folder / "results.tsv"
-    table, repository = _table(written, answers), _repository(experiment)
+    has_record = experiment.files.journal.exists()
+    table = None if has_record else _table(written, answers)
     with tempfile.TemporaryDirectory(prefix=_ASIDE, dir=folder) as aside:
         draft = Experiment(experiment.domain, experiment.name, experiment.scope, Path(aside))
         draft.config_path.write_text(config, encoding="utf-8")
@@ -60,9 +66,9 @@ def _migrate(experiment: Experiment) -> str:
             if not original.exists():
                 shutil.copy2(written, draft.directory / original.name)
                 (draft.directory / original.name).rename(original)
-            draft.files.journal.replace(experiment.files.journal)
             draft.files.summary.replace(experiment.files.summary)
             draft.files.results.replace(experiment.files.results)
+            draft.files.journal.replace(experiment.files.journal)
         if not experiment.program_path.exists():
             program = scaffold.program_text(experiment, answers)
             experiment.program_path.write_text(program, encoding="utf-8")
@@ -71,8 +77,11 @@ def _migrate(experiment: Experiment) -> str:
         write_gitignore(experiment)
         sync_directory(folder)
         draft.config_path.replace(experiment.config_path)
+    if has_record:
+        return f"Made config.toml of {experiment.id} from config.cfg: its record was there already."
     rows = "no rows" if table is None else f"{len(table.rows)} rows"
-    kept = "" if table is None else f" Its rows as they were: {original.name}."
+    kept = f" It is about {answers.repo}." if answers.repo else ""
+    kept += "" if table is None else f" Its rows as they were: {original.name}."
     return f"Migrated {experiment.id}, with {rows}, to config.toml; config.cfg is kept.{kept}"
 
 
@@ -118,8 +127,8 @@ def _table(path: Path, answers: Answers) -> Table | None:
     return importers.read(data, str(path), answers.metric, answers.direction)
 
 
-def _repository(experiment: Experiment) -> git.Repository | None:
+def _repository(place: Path) -> git.Repository | None:
     try:
-        return git.find_repository(experiment.directory)
+        return git.find_repository(place)
     except ConfigError:
         return None

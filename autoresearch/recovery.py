@@ -4,7 +4,7 @@ What a crash left open in the journal is carried through with the ordinary steps
 in exactly the old or the new state; then the baseline is made sure of.
 """
 
-from autoresearch import baseline, frozen, git
+from autoresearch import baseline, evaluators, frozen, git
 from autoresearch.errors import ConfigError, Protected
 from autoresearch.history import read_all
 from autoresearch.lane import Lane
@@ -26,7 +26,8 @@ def prepare(lane: Lane) -> Rules:
         )
     source = _source(session)
     files = session.store.files(source)
-    rules = frozen.rules(session.config, [entry.path for entry in files])
+    measuring = evaluators.measuring_options(session.experiment.directory)
+    rules = frozen.rules(session.config, [entry.path for entry in files], measuring)
     baseline.check_repository(session, files, rules)
     _check_branch(lane)
     digest = baseline.digest_of(session, rules)

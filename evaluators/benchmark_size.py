@@ -21,6 +21,7 @@ has lost its purpose is small. What it unpacks counts, since the larger of befor
 # metric = "size_bytes"
 # direction = "lower"
 # cost = "free"
+# frozen = ["verify"]
 # ///
 
 import argparse

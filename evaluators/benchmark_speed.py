@@ -24,7 +24,7 @@ With `--expect-output`, a run whose output differs is a failure, however fast it
 # direction = "lower"
 # cost = "free"
 # guards = [{ metric = "p95_ms", max_regression = "10%" }]
-# frozen = ["expect_output", "stdin", "reference"]
+# frozen = ["expect_output", "stdin", "reference", "prepare"]
 # ///
 
 import argparse

@@ -23,6 +23,7 @@ what tells a build from one that has lost a part.
 # metric = "build_seconds"
 # direction = "lower"
 # cost = "free"
+# frozen = ["verify"]
 # ///
 
 import argparse

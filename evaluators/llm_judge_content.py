@@ -16,6 +16,7 @@ that gave no answer: nothing is ever scored that was not judged.
 # direction = "higher"
 # cost = "3 model calls"
 # network = true
+# guards = [{ metric = "seo", max_regression = "10%" }]
 # target = "file"
 # ///
 

@@ -22,6 +22,7 @@ deviation of the judge's samples; each answer is asked for once), `visible_score
 # direction = "higher"
 # cost = "4 model calls a case"
 # network = true
+# guards = [{ metric = "visible_score", max_regression = "10%" }]
 # target = "prompt"
 # private = ["cases", "hidden_cases"]
 # ///

@@ -18,6 +18,7 @@ refused: a training that fails or diverges at its end, a log of an earlier one, 
 # metric = "loss"
 # direction = "lower"
 # cost = "free"
+# guards = [{ metric = "peak_vram_mb", max_regression = "5%" }]
 # ///
 
 import argparse

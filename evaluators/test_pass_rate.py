@@ -22,7 +22,7 @@ them (conftest.py, pyproject.toml) frozen, and read a change that makes many tes
 # metric = "pass_rate"
 # direction = "higher"
 # cost = "free"
-# frozen = ["expected"]
+# frozen = ["command", "expected"]
 # ///
 
 import argparse

@@ -110,14 +110,15 @@ def test_another_metric_grep_finds_the_number_behind_the_last_colon(
     assert "50 -> 49" in told
 
 
-def test_one_of_the_home_directory_asks_for_its_repository(project: Project):
+def test_one_of_the_home_directory_is_about_the_repository_it_is_used_in(project: Project):
     folder = project.home / ".autoresearch/content/letter"
     folder.parent.mkdir(parents=True)
     shutil.move(project.experiment, folder)
     told = project.run("log", "-e", "user:content/letter")
     assert "Migrated content/letter, with 8 rows" in told.err
     assert "improved_cost_44.2500" in told.out
-    assert "`repo` must name the repository" in project.run("run", expect=3).err
+    assert f"about {project.root}" in told.err
+    assert "kept" in project.run("run", "--propose", LOWER).out
 
 
 @pytest.mark.parametrize(
@@ -146,11 +147,11 @@ def test_one_that_cannot_be_read_is_named_stays_as_it_is_and_hides_no_other(
 
 
 def test_a_migration_that_was_killed_is_done_again_from_the_originals(project: Project):
-    """Killed when all but config.toml was in its place."""
+    """Killed when all but the journal and config.toml were in their places."""
     project.run("log")
     complete = project.rows()
     (project.experiment / "config.toml").unlink()
-    (project.experiment / "journal.jsonl").write_text("half a li")
+    (project.experiment / "journal.jsonl").unlink()
     left = project.experiment / ".migration-left"
     left.mkdir()
     (left / "config.toml").write_text("")
@@ -159,6 +160,19 @@ def test_a_migration_that_was_killed_is_done_again_from_the_originals(project: P
     assert not left.exists()
     assert (project.experiment / "results.tsv.original").read_text() == ROWS
     assert len(journal(project, "decided")) == 8
+
+
+def test_a_config_that_is_lost_later_costs_no_trial(project: Project):
+    """`git stash -u` takes config.toml along, and leaves the journal, which is ignored."""
+    project.run("run", "-e", "engineering/x", "--propose", LOWER)
+    journal_before = (project.experiment / "journal.jsonl").read_bytes()
+    rows = project.rows()
+    (project.experiment / "config.toml").unlink()
+    told = project.run("log")
+    assert "its record was there already" in told.err
+    assert (project.experiment / "journal.jsonl").read_bytes() == journal_before
+    assert project.rows() == rows
+    assert (project.experiment / "results.tsv.original").read_text() == ROWS
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.1, 0.15, 0.2, 0.25])

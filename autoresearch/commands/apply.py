@@ -10,14 +10,14 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from autoresearch import applying, git, history
+from autoresearch import applying, git
 from autoresearch import experiment as places
-from autoresearch.applying import Step, Way
+from autoresearch.applying import Past, Step, Way
 from autoresearch.commands.changes import print_diff
 from autoresearch.commands.selection import Selection, find_trial, select
 from autoresearch.dashboard import commit_message
@@ -66,7 +66,7 @@ class _Wish:
     """What the user asked for."""
 
     selection: Selection
-    trials: Mapping[int, Trial]
+    past: Past
     trial: Trial
     form: Form
     subject: str
@@ -82,7 +82,8 @@ class _Wish:
     @property
     def commit(self) -> str:
         # An epoch may have put the incumbent's frozen files back: then another commit is the best.
-        return self.selection.state.incumbent if self.is_best else self.trial.commit
+        best = self.selection.state.incumbent  # none while all trials were imported
+        return best if best and self.is_best else self.trial.commit
 
 
 def apply(
@@ -99,18 +100,18 @@ def apply(
     checkout = git.find_repository(path)
     if checkout.common_dir != repository.common_dir:
         raise ConfigError(f"{chosen.id} is about {repository.root}: go to a checkout of that.")
-    if not trial.commit:
+    wish = _Wish(selection, applying.read_past(chosen), trial, form, subject)
+    if not wish.commit:
         raise ConfigError(f"Trial {trial.number} has no files: there is nothing to apply.")
     if trial.status is None:
         raise ConfigError(f"Trial {trial.number} has not ended yet.")
     if form != Form.PATCH:
         _refuse_unsuitable(chosen, path, checkout)
-    wish = _Wish(selection, history.read_all(chosen.files).trials, trial, form, subject)
     head = git.head_commit(checkout)
     # Its own git directory: a run may be at work in the experiment's.
     with tempfile.TemporaryDirectory(prefix="autoresearch-") as folder:
         store = Store(Path(folder, "git"), repository)
-        way = applying.find_way(store, chosen, wish.trials, trial, wish.commit, head)
+        way = applying.find_way(store, wish.past, trial, wish.commit, head)
         if form == Form.PATCH:
             if way.steps:
                 tree, _ = applying.merge(store, way.base, way.base, wish.commit)
@@ -178,7 +179,8 @@ def _values(wish: _Wish, trial: Trial, since: int) -> tuple[float | None, float 
     """The numbers of trial `since` and of `trial`, None where they cannot be compared."""
     state = wish.selection.state
     epoch = state.epoch if wish.is_best else trial.epoch
-    first = wish.trials[since].value if wish.trials[since].epoch == epoch else None
+    earlier = wish.past.trials.get(since)
+    first = earlier.value if earlier and earlier.epoch == epoch else None
     if since == 0 and epoch == state.epoch:
         first = state.baseline_value
     return first, state.incumbent_value if wish.is_best else trial.value
@@ -238,7 +240,7 @@ def _lines(wish: _Wish, made: Sequence[_Commit], paths: Sequence[str]) -> list[s
     if not made:
         if wish.trial.number == 0:
             return [f"There is nothing to apply: {name} is its baseline."]
-        if wish.trial.commit == wish.trial.parent:
+        if wish.commit == wish.trial.parent:
             return [f"There is nothing to apply: {name} changed nothing."]
         return [f"There is nothing to apply: your files hold {name} already."]
     if wish.form == Form.STAGED:

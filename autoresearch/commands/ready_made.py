@@ -101,7 +101,7 @@ def choose(
         _refuse_incomplete(choice)
     if choice.is_complete and (problem := evaluator.problem(values)):
         raise UsageError(f"{evaluator.name}: {problem}.")
-    return _answers_of(choice, answers, repository, files), choice
+    return _answers_of(choice, answers, repository), choice
 
 
 def command_of(experiment: Experiment, directory: str) -> str:
@@ -152,9 +152,7 @@ def _refuse_incomplete(choice: Choice) -> None:
         )
 
 
-def _answers_of(
-    choice: Choice, answers: Answers, repository: git.Repository, files: Sequence[str]
-) -> Answers:
+def _answers_of(choice: Choice, answers: Answers, repository: git.Repository) -> Answers:
     """The answers that follow from an evaluator and its options."""
     evaluator, values = choice.evaluator, choice.values
     done = replace(answers, evaluator=evaluator.name, network=evaluator.network)
@@ -164,13 +162,6 @@ def _answers_of(
     improved = str(values.get(evaluator.target, ""))
     if improved and not done.target:
         done.target = (repository.prefix + improved,)
-    for option in evaluator.frozen:
-        value = values.get(option, "")
-        texts = value if isinstance(value, list) else [str(value)]
-        for word in [*texts, *(word for text in texts for word in text.split())]:  # or a command
-            path = repository.prefix + word.removeprefix("./")
-            if path in files and path not in (*done.frozen, *done.target):
-                done.frozen = (*done.frozen, path)
     return done
 
 

@@ -45,7 +45,7 @@ def discover(path: Path) -> list[Experiment]:
         from autoresearch import migration  # once in the life of an experiment
 
         try:
-            print(migration.migrate(old), file=sys.stderr)
+            print(migration.migrate(old, path), file=sys.stderr)
         except AutoresearchError as error:
             print(f"autoresearch: {error}", file=sys.stderr)
     return found

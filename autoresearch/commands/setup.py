@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-from autoresearch import baseline, detect, frozen, git, proposers, scaffold
+from autoresearch import baseline, detect, evaluators, frozen, git, proposers, scaffold
 from autoresearch import experiment as places
 from autoresearch.baseline import Established
 from autoresearch.commands import questions, ready_made, setup_report
@@ -163,7 +163,8 @@ def _establish(session: Session, *, include_dirty: bool) -> Established:
     lane = Lane(session)
     source = baseline.store_baseline(session, include_dirty=include_dirty)
     files = session.store.files(source)
-    rules = frozen.rules(session.config, [entry.path for entry in files])
+    measuring = evaluators.measuring_options(session.experiment.directory)
+    rules = frozen.rules(session.config, [entry.path for entry in files], measuring)
     baseline.check_repository(session, files, rules)
     return baseline.establish(lane, source, rules, probe=session.config.evaluate.probe)
 

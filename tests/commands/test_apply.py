@@ -536,18 +536,57 @@ def test_a_commit_that_is_gone_is_said(project: Project):
     assert "The files of trial 2 are not in" in gone.err
 
 
-def test_the_best_of_a_later_epoch_is_what_was_measured_then(make_project):
+@pytest.mark.parametrize("form", [[], ["--commits"]])
+def test_the_best_of_a_later_epoch_is_what_was_measured_then(make_project, form: list[str]):
     """A file that was frozen later was put back in the best: it is not brought."""
     project = _project(
         make_project, propose=f"{STEP}; echo changed > src/later.py", files={"src/later.py": "x\n"}
     )
     project.run("run")
     project.edit_config("frozen = []", 'frozen = ["src/later.py"]')
-    project.run("run", "--propose", STEP)
+    project.run("run", "--propose", WORSE)
     assert journal(project, "epoch")[-1]["epoch"] == 2
-    project.run("apply", "--commits")
+    project.run("apply", *form)
     assert (project.root / "src/later.py").read_text() == "x\n"
-    assert "VALUE = 48" in (project.root / "src/work.py").read_text()
+    assert "VALUE = 49" in (project.root / "src/work.py").read_text()
+
+
+@pytest.mark.parametrize("form", [[], ["--commits"], ["--no-commit"], ["--patch"]])
+def test_the_experiments_own_files_are_not_brought(make_project, form: list[str]):
+    project = _project(make_project)
+    own = project.experiment / "evaluate.sh"
+    own.write_text("sed -n 's/^VALUE = /cost: /p' src/work.py\n")
+    project.edit_config("sh bench.sh", "sh .autoresearch/engineering/x/evaluate.sh")
+    project.run("run")
+    told = project.run("apply", *form).out
+    assert ".autoresearch" not in told
+    assert project.git("ls-files", ".autoresearch") == ""
+    assert own.exists()
+
+
+def test_an_imported_history_is_not_applied_and_what_was_found_after_it_is(make_project):
+    project = make_project({"src/work.py": f"VALUE = 50\n{LINES}", "bench.sh": BENCH})
+    project.git("config", "user.name", "A User")
+    project.git("config", "user.email", "user@example.org")
+    start = project.git("rev-parse", "--short", "HEAD")
+    better = project.commit({"src/work.py": f"VALUE = 45\n{LINES}"})[:7]
+    table = (
+        f"{start}\t50.0\tkeep\tbaseline\n{better}\t45.0\tkeep\tbetter\nabcdef1\t60\tdiscard\tgone\n"
+    )
+    project.write({"old.tsv": f"commit\tmetric\tstatus\tdescription\n{table}"})
+    name = ["-e", "engineering/x"]
+    project.run("import", "old.tsv", *name, "--metric", "cost", "--direction", "lower")
+    for word in ("best", "1", "2"):
+        assert "imported" in project.run("apply", word, expect=3).err
+    project.edit_config("target = []", 'target = ["src/**"]')
+    project.edit_config('command = ""', 'command = "sh bench.sh"')
+    project.run("run", "--loop", "--max-experiments", "2", "--propose", STEP)
+    project.run("apply", "--commits")
+    assert "VALUE = 43" in (project.root / "src/work.py").read_text()
+    assert "cost 44 -> 43" in project.git("log", "-1", "--format=%b")
+    assert "cost 45 -> 44" in project.git("log", "-1", "--format=%b", "HEAD~1")
+    assert "already" in project.run("apply").out
+    assert "restore 1" in project.run("apply", "1", expect=3).err
 
 
 def test_it_works_in_a_sha256_repository_and_while_the_cache_is_gone(make_project):

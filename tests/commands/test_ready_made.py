@@ -42,7 +42,6 @@ def test_one_command_makes_a_running_experiment(project: Project):
     made = config(project)["evaluate"]
     assert (made["metric"], made["direction"]) == ("p50_ms", "lower")
     assert made["options"]["max_runs"] == 3 and made["options"]["expect_output"] == "right.txt"
-    assert config(project)["frozen"] == ["right.txt"]  # a proposer must not write the answer
     text = (project.experiment / "config.toml").read_text()
     assert "# precision = 1.0" in text and "# [[guards]]" in text
 
@@ -250,3 +249,66 @@ def test_cases_that_git_holds_are_said_to_be_readable(make_project):
     assert "git holds cases.json, so a proposer can read all of it" in done.out
     assert "Linking" not in done.out
     assert "quality_score 100" in done.out
+
+
+def test_the_right_answer_is_frozen_even_inside_the_target(project: Project):
+    evaluator(
+        project, "benchmark_speed", *FAST,
+        more=("--target", "*.txt", "--propose", "echo wrong > right.txt; echo VALUE = 1 > src/work.py"),
+    )  # fmt: skip
+    project.run("run")
+    assert project.rows()[1]["status"] == "tampered"
+
+
+def test_the_script_that_verifies_a_result_is_frozen(make_project):
+    project = make_project({"src/build.sh": "seq 999 > app\n", "src/check.sh": "test -s app\n"})
+    evaluator(project, "benchmark_size", "build=sh src/build.sh", "file=app", "verify=sh src/check.sh",
+              more=("--propose", "echo true > src/check.sh; echo 'echo > app' > src/build.sh"))  # fmt: skip
+    project.run("run")
+    assert project.rows()[1]["status"] == "tampered"
+    project.run("run", "--propose", "echo 'seq 9 > app' > src/build.sh")
+    assert project.rows()[2]["status"] == "keep"
+
+
+def test_a_file_above_the_directory_is_frozen_too(make_project):
+    project = make_project({"sub/main.py": "print('right')\n", "right.txt": "right\n"})
+    told = [
+        word
+        for option in (
+            f"command={PYTHON} main.py",
+            "expect_output=../right.txt",
+            "min_runs=3",
+            "max_runs=3",
+        )
+        for word in ("--evaluator-option", option)
+    ]
+    project.run(
+        "setup", "--domain", "engineering", "--name", "x", "--target", "main.py",
+        "--evaluator", "benchmark_speed", *told, cwd=project.root / "sub",
+    )  # fmt: skip
+    project.edit_config('"sub/main.py"', '"sub/main.py", "*.txt"')
+    project.run("run", "--propose", "echo > ../right.txt; echo 'print()' > main.py")
+    assert project.rows()[1]["status"] == "tampered"
+
+
+def test_what_the_baseline_left_cannot_be_rewritten_by_a_candidate(make_project):
+    """`test_pass_rate` counts against the baseline's tests: without them a lie would last."""
+    test = "from m import f\ndef test_a(): assert f() == 1\ndef test_b(): assert f() == 2\n"
+    cheat = (
+        "import json, os, re\n"
+        "text = open(f'/proc/{os.getppid()}/environ').read()\n"
+        "place = re.search('AUTORESEARCH_BASELINE_DIR=([^\\0]*)', text)\n"
+        "if place:\n"
+        "    with open(place[1] + '/tests.json', 'w') as file:\n"
+        "        file.write('{\"tests.test_m::test_a\": 1}')\n"
+        "def f(): return 1\n"
+    )
+    project = make_project({"src/m.py": "def f(): return 1\n", "tests/test_m.py": test})
+    evaluator(project, "test_pass_rate", f"command=PYTHONPATH=src {PYTHON} -m pytest -q tests")
+    facts = project.experiment / "trials/0/candidate-0/tests.json"
+    before = facts.read_text()
+    (project.home / "cheat.py").write_text(cheat)
+    project.run("run", "--propose", f"cp {project.home / 'cheat.py'} src/m.py")
+    [row] = project.rows()[1:]
+    assert facts.read_text() == before
+    assert row["status"] in ("invalid", "discard")
