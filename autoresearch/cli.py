@@ -188,7 +188,9 @@ def run(
     ] = None,
     max_cost: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(min=0, metavar="USD", help="Stop when the proposer has cost this much."),
+        typer.Option(
+            min=0, metavar="USD", help="Stop when proposer and evaluator have cost this much."
+        ),
     ] = None,
     patience: Annotated[
         Optional[int],  # noqa: UP045

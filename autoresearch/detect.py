@@ -106,10 +106,13 @@ def linkable(repository: git.Repository) -> list[str]:
 
 
 def named_but_ignored(repository: git.Repository, command: str) -> list[str]:
-    """Ignored paths of the checkout that a command names (`.venv/bin/python bench.py`)."""
+    """Ignored folders of data or tools that a command names (`.venv/bin/python bench.py`).
+
+    Not any ignored path: a program that is built would be built through the link, over the user's.
+    """
     return [
         plain
-        for plain in (path.rstrip("/") for path in git.ignored_paths(repository))
+        for plain in linkable(repository)
         if re.search(rf"(?:^|[\s'\"=/]){re.escape(plain)}(?:/|[\s'\"]|$)", command)
         and not plain.startswith(".autoresearch")
     ]

@@ -27,7 +27,8 @@ def likely_cause(session: Session) -> str:
         )
     return (
         "Is the command using files outside the repository, an installed copy of the package, "
-        "or another file than the target?"
+        "or another file than the target? Or does it succeed with an empty target too? Then have "
+        "a --check, or the evaluator (expect_output), look at what it does."
     )
 
 
@@ -71,8 +72,12 @@ def _advice(session: Session, status: Status, output: str) -> str:
         options = " ".join(f"--link {path}" for path in absent)
         return (
             f"Your checkout has {', '.join(absent)}, which git does not hold, so the tree that is "
-            f"measured has not: commit it, or name it with {options} (`link` in config.toml)."
+            f"measured has not. Commit it; or, if it is data or a tool that no candidate changes, "
+            f"name it with {options} (`link` in config.toml); or, if it is built from the target, "
+            "build it in the evaluation (`make && ./bench`, or an evaluator's option prepare)."
         )
+    if evaluation.own_reason(output):
+        return ""  # it says itself what is wrong
     match status:
         case Status.TIMEOUT:
             return (

@@ -15,6 +15,8 @@ from autoresearch.trial import COST, Role, Run, RunStatus
 SKIP_EXIT_CODE = 125  # as in `git bisect run`
 _TAIL_BYTES = 16384
 _MAX_BYTES = 16 << 20
+_FAILED = "failed: "  # how the ready-made evaluators begin the reason for a failure
+_REASON_LENGTH = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +119,13 @@ def failed_reason(outcome: Outcome, what: str) -> str:
     return ""
 
 
+def own_reason(output: str) -> str:
+    """What an evaluator says of its own failure, in a line `failed: …`; "" for nothing."""
+    lines = metrics.plain(output).splitlines()
+    found = [line.removeprefix(_FAILED) for line in lines if line.startswith(_FAILED)]
+    return found[-1][:_REASON_LENGTH].strip() if found else ""
+
+
 def tail(path: Path, lines: int = 20) -> str:
     """The last lines of a log, without terminal escapes. Empty when there is no log."""
     if not path.is_file():
@@ -130,8 +139,6 @@ def tail(path: Path, lines: int = 20) -> str:
 def _judge_outcome(
     outcome: Outcome, evaluate: Evaluate, run_directory: Path
 ) -> tuple[RunStatus, str, dict[str, float]]:
-    if outcome.status == "cancelled":
-        return RunStatus.CANCELLED, "stopped", {}
     if outcome.status in ("lost", "error"):
         return RunStatus.LOST, outcome.error or "its supervisor was lost", {}
     text = _text(run_directory / "evaluate.log")
@@ -143,12 +150,17 @@ def _judge_outcome(
         strict=evaluate.strict_metric,
         file=_text(own_file) if own_file.is_file() else None,
     )
+    said = own_reason(text)
     spent = {name: value for name, value in reading.metrics.items() if name == COST}
+    if outcome.status == "cancelled":
+        return RunStatus.CANCELLED, "stopped", spent
     if outcome.status == "exited" and outcome.exit_code == SKIP_EXIT_CODE:
-        return RunStatus.SKIP, "the evaluator asked to skip it (exit status 125)", spent
+        return RunStatus.SKIP, said or "the evaluator asked to skip it (exit status 125)", spent
     if reason := failed_reason(outcome, "the evaluator"):
         is_timeout = outcome.status == "timeout"
-        return (RunStatus.TIMEOUT if is_timeout else RunStatus.CRASH), reason, spent
+        if is_timeout:
+            return RunStatus.TIMEOUT, reason, spent
+        return RunStatus.CRASH, said or reason, spent
     if reading.value is None:
         hint = (
             f" ({outcome.dropped_bytes} bytes of output left out)" if outcome.dropped_bytes else ""

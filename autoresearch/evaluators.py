@@ -70,6 +70,7 @@ class Evaluator:
     summary: str
     metric: str
     direction: str
+    goal: str = ""  # what is wanted, where the domain's own words do not fit
     cost: str = "free"
     network: bool = False
     guards: tuple[Mapping[str, str], ...] = ()
@@ -134,6 +135,8 @@ class Evaluator:
             return dict(values)
         with _failing_plainly():
             changed = {**values, **hook(folder, root, self._namespace(values))}
+        if (folder / PRIVATE).is_dir():  # whatever the .gitignore above says
+            (folder / PRIVATE / ".gitignore").write_text("*\n")
         defaults = {option.name: option.default for option in self.options}
         return {name: value for name, value in changed.items() if value != defaults[name]}
 

@@ -294,8 +294,9 @@ def change_checkout(repository: Repository, *arguments: str, stdin: bytes = b"")
         message = os.fsdecode(said.read()).strip()
     if process.returncode != 0:
         raise GitError(message or f"git ended with status {process.returncode}")
-    if message:  # of a hook
-        print(message, file=sys.stderr)
+    lines = [line for line in message.splitlines() if not line.startswith("Squash commit --")]
+    if lines:  # of a hook
+        print("\n".join(lines), file=sys.stderr)
 
 
 def run(

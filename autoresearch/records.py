@@ -53,6 +53,7 @@ class Probed:
     type: Literal["probe"] = "probe"
     value: float | None = None
     target_is_measured: bool
+    cost_usd: float | None = None
     at: float = 0.0
 
 

@@ -79,6 +79,7 @@ class State:
                 self._open_epoch(record)
             case Probed():
                 self.probed = record.target_is_measured
+                self._spend(0, record.cost_usd)
             case TrialStarted():
                 self._start(record)
             case Proposed():

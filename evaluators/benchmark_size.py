@@ -20,6 +20,7 @@ has lost its purpose is small. What it unpacks counts, since the larger of befor
 # [tool.autoresearch]
 # metric = "size_bytes"
 # direction = "lower"
+# goal = "make the result smaller without changing what it does"
 # cost = "free"
 # frozen = ["verify"]
 # ///

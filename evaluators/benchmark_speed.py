@@ -12,7 +12,10 @@ machine. Then `relative` (the median of the pairs' ratios, below 1 is faster), `
 `--metric relative` makes the loop decide by that. Keep the reference where no proposer may change
 it: a slower one would look like a faster command.
 
-With `--expect-output`, a run whose output differs is a failure, however fast it was.
+With `--expect-output`, a run whose output differs is a failure, however fast it was. (A program can
+read that file too: several inputs, in one command, are harder to know by heart.) A file that the
+first run wrote and that stayed as it was is a failure as well, because later runs may only have
+read the answer back; `--keeps-files` accepts it.
 
     python evaluators/benchmark_speed.py --command "./bench --size 1000"
 """
@@ -56,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     add("--precision", type=float, default=1.0, help="stop when the spread is at most this percent")
     add("--seconds", type=float, default=15.0, help="stop then, however wide the spread is")
     add("--timeout", type=float, default=0.0, help="of one run, in seconds (0: none)")
+    add("--keeps-files", action="store_true", help="files of the first run may stay for later ones")
     return options
 
 
@@ -78,14 +82,17 @@ def main() -> None:
     if wrong := problem(options):
         parser().error(wrong)
     expected = _expected(options)
-    warmup = [_pair(options, expected, index) for index in range(options.warmup)]
-    pairs = _measure(options, expected)
+    before = _files()
+    first = [_pair(options, expected, index) for index in range(max(1, options.warmup))]
+    written = {path: facts for path, facts in _files().items() if before.get(path) != facts}
+    pairs = _measure(options, expected, [] if options.warmup else first)
+    _refuse_kept_files(options, written)
     times = [time for time, _ in pairs]
     numbers = {
         "p50_ms": statistics.median(times) * 1000,
         "p95_ms": _quantile(times, 0.95) * 1000,
         "spread_pct": spread_percent(times),
-        "first_ms": (warmup or pairs)[0][0] * 1000,
+        "first_ms": first[0][0] * 1000,
     }
     if options.reference:
         ratios = [time / other for time, other in pairs]
@@ -115,8 +122,10 @@ def _spread(pairs: list[tuple[float, float]], options: argparse.Namespace) -> fl
     return spread_percent([time / other if options.reference else time for time, other in pairs])
 
 
-def _measure(options: argparse.Namespace, expected: bytes | None) -> list[tuple[float, float]]:
-    pairs: list[tuple[float, float]] = []
+def _measure(
+    options: argparse.Namespace, expected: bytes | None, begun: list[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    pairs = list(begun)
     until = time.monotonic() + min(options.seconds, _budget())
     while len(pairs) < options.min_runs or (
         len(pairs) < options.max_runs
@@ -147,6 +156,29 @@ def _timed(options: argparse.Namespace, command: str, expected: bytes | None) ->
     if expected is not None and finished.stdout != expected:
         support.fail(f"`{command}` printed something else than expected", finished)
     return finished.seconds
+
+
+def _refuse_kept_files(options: argparse.Namespace, written: dict[str, tuple[int, int]]) -> None:
+    """Fail when what the first run wrote is still the same: a cache of the answer looks so."""
+    now = _files()
+    kept = [path for path, facts in written.items() if now.get(path) == facts]
+    if kept and not options.keeps_files:
+        support.fail(
+            f"the first run wrote {kept[0]}, which later ones may only have read back. Remove it "
+            "before each run (the option prepare), or accept it (keeps_files)"
+        )
+
+
+def _files() -> dict[str, tuple[int, int]]:
+    """When the files of the tree were written, and their sizes; compiled Python left out."""
+    found = {}
+    for folder, folders, names in os.walk("."):
+        folders[:] = [name for name in folders if name not in ("__pycache__", ".git")]
+        for name in names:
+            path = Path(folder, name)
+            facts = path.lstat()
+            found[str(path)] = (facts.st_mtime_ns, facts.st_size)
+    return found
 
 
 def _expected(options: argparse.Namespace) -> bytes | None:

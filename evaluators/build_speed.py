@@ -22,6 +22,7 @@ what tells a build from one that has lost a part.
 # [tool.autoresearch]
 # metric = "build_seconds"
 # direction = "lower"
+# goal = "make the build faster without changing what is built"
 # cost = "free"
 # frozen = ["verify"]
 # ///

@@ -9,7 +9,9 @@ are in the tree count; what a report says of itself does not.
 Looking less closely raises no coverage. In a trial these count as uncovered, as `hidden_lines`:
 lines that are excluded beyond those that were so in the baseline, and lines that the baseline
 measured and that are still in the tree, in whatever file, and are measured no longer. A line that
-is gone is gone. Lines are compared by their text, so that code may move.
+is gone is gone. Lines are compared by their text, so that code may move. And padding gains nothing:
+new covered lines beyond those that they replace are left out. A file that changes while the tests
+run is a failure.
 
 Tests that fail are a failure. That tests really check what they run, this cannot tell.
 
@@ -21,10 +23,12 @@ Tests that fail are a failure. That tests really check what they run, this canno
 # [tool.autoresearch]
 # metric = "coverage"
 # direction = "higher"
+# goal = "have the tests run more of the code, and check what it does"
 # cost = "free"
 # ///
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -97,30 +101,37 @@ def main() -> None:
     options = support.parse(parser())
     if wrong := problem(options):
         parser().error(wrong)
+    before = _baseline()
     reports = [Path(name) for name in ([options.report] if options.report else _REPORTS)]
     if options.command:
         # One of an earlier run must not count when the command writes none.
         for path in [*reports, *([] if options.report else [_DATA])]:
             if path.is_symlink() or path.is_file():
                 path.unlink()
+        content = _digests(before)
         support.run(options.command, timeout=options.timeout)
+        if changed := [path for path, digest in content.items() if _digest(path) != digest]:
+            support.fail(f"{changed[0]} was changed while the tests ran")
     files = _in_tree(_read(_content(reports, options)), options.source)
     lines = [is_run for file in files.values() for is_run in file.lines.values()]
     if not lines:
         support.fail("the report has no line of a file that is in this tree and counts")
-    before = _baseline()
     texts = _texts(files, before)
     if support.measures_baseline():
         _leave(texts)
     hidden = _hidden(texts, before) if before else 0
+    padding = _padding(files, texts, before) if before else 0
     branches = [is_run for file in files.values() for is_run in file.branches.values()]
     numbers = {"branch_coverage": 100 * sum(branches) / len(branches)} if branches else {}
     if hidden:
         print(f"{hidden} lines are measured no longer, and count as uncovered.")
+    if padding:
+        print(f"{padding} new lines that are covered are more than were replaced: left out.")
+    covered, total = sum(lines) - padding, len(lines) + hidden - padding
     support.report(
-        coverage=100 * sum(lines) / (len(lines) + hidden),
-        covered_lines=sum(lines),
-        total_lines=len(lines) + hidden,
+        coverage=100 * covered / total if total else 0,
+        covered_lines=covered,
+        total_lines=total,
         excluded_lines=texts.excluded.total(),
         hidden_lines=hidden,
         files=len(files),
@@ -283,6 +294,28 @@ def _hidden(texts: Texts, before: Texts) -> int:
     excluded = texts.excluded - before.excluded - (before.unmeasured - texts.unmeasured)
     gone = before.measured - texts.measured - excluded
     return (excluded + (gone & (texts.unmeasured - before.unmeasured))).total()
+
+
+def _padding(files: Report, texts: Texts, before: Texts) -> int:
+    """How many new lines are covered beyond those that they replace: they would dilute the rest."""
+    covered = Counter(
+        _lines(path)[number - 1]
+        for path, file in files.items()
+        for number, is_run in file.lines.items()
+        if is_run
+    )
+    fresh = texts.measured - before.measured
+    replaced = (before.measured - texts.measured).total()
+    return max(0, (fresh & covered).total() - replaced)
+
+
+def _digests(before: Texts | None) -> dict[str, bytes]:
+    """What the files hold that count, before anything runs that could change them."""
+    return {path: _digest(path) for path in _tree(before.suffixes)} if before else {}
+
+
+def _digest(path: str) -> bytes:
+    return hashlib.sha256(Path(path).read_bytes()).digest() if Path(path).is_file() else b""
 
 
 def _leave(texts: Texts) -> None:

@@ -52,6 +52,8 @@ class Bill:
             self.is_cost_known &= answer.cost_usd is not None
             self.cost_usd += 0.0 if is_cached else answer.cost_usd or 0.0
             self.models |= {answer.model} - {""}
+            if self.is_cost_known and not is_cached:  # it counts even when we are stopped
+                print(f"cost_usd: {self.cost_usd:.10g}", flush=True)
 
     def numbers(self) -> dict[str, float]:
         """The metrics that say what this evaluation took."""

@@ -116,7 +116,10 @@ def choose(name: str, command: str, version: str) -> Model:
     found = [known for known in KNOWN if name in ("auto", known) and shutil.which(known)]
     if not found:
         wanted = "none of claude, codex and gemini is" if name == "auto" else f"{name} is not"
-        support.fail(f"{wanted} on PATH: install one, or name any other command")
+        support.fail(
+            f"{wanted} on PATH: install one, or name any other command (judge_command, "
+            "runner_command)"
+        )
     return Model(found[0], version=version)
 
 

@@ -236,6 +236,16 @@ def _all_cases(options: argparse.Namespace, root: Path) -> tuple[list[Case], lis
         hidden = Path(os.environ.get("AUTORESEARCH_PRIVATE_DIR", "")) / options.hidden_cases
         if not options.hidden_cases:
             return _load(cases), []
+        if not hidden.is_file():
+            support.fail(
+                f"the hidden cases are not in {hidden.parent}: git does not hold them, so in "
+                "another clone they must be copied there"
+            )
+    elif "AUTORESEARCH_TRIAL" in os.environ:
+        support.fail(
+            f"{options.cases} was not split into cases that may be seen and hidden ones: `setup` "
+            "does that. Remove the experiment's folder, and give setup the option cases"
+        )
     return _split(options, cases, hidden)
 
 

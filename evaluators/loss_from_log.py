@@ -17,6 +17,7 @@ refused: a training that fails or diverges at its end, a log of an earlier one, 
 # [tool.autoresearch]
 # metric = "loss"
 # direction = "lower"
+# goal = "train to a better loss in the same time"
 # cost = "free"
 # guards = [{ metric = "peak_vram_mb", max_regression = "5%" }]
 # ///

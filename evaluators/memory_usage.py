@@ -20,6 +20,7 @@ writes to files, those in /dev/shm too, or has a service do for it is not its pr
 # [tool.autoresearch]
 # metric = "peak_mb"
 # direction = "lower"
+# goal = "use less memory without changing what it does"
 # cost = "free"
 # frozen = ["expect_output", "stdin"]
 # ///

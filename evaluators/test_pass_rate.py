@@ -21,6 +21,7 @@ them (conftest.py, pyproject.toml) frozen, and read a change that makes many tes
 # [tool.autoresearch]
 # metric = "pass_rate"
 # direction = "higher"
+# goal = "make more of the tests pass"
 # cost = "free"
 # frozen = ["command", "expected"]
 # ///

@@ -171,6 +171,7 @@ def _message(wish: _Wish, way: Way, step: Step, since: int) -> str:
         trial,
         applying.trailers(experiment.id, trial.number, since),
         goal,
+        config.goal,
         brought,
     )
 
@@ -204,7 +205,7 @@ def _bring(
     if room.blocked:
         raise Protected(
             f"Nothing was changed: {_named(room.blocked)} would be overwritten and is not "
-            "committed. Commit it or move it away, then apply."
+            "committed. Commit, stash or move it, then apply."
         )
     made, parent = [], head
     for commit in commits:

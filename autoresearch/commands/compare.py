@@ -47,7 +47,8 @@ def _table(goal: Goal, reference: Trial, others: list[Trial]) -> list[str]:
         values = numbers.column([first, *(other.metrics.get(name) for other in others)])
         row = [one_line(name), values[0]]
         for text, other in zip(values[1:], others, strict=True):
-            row += [text, _change(goal, name, first, other.metrics.get(name))]
+            value = other.metrics.get(name) if other.epoch == reference.epoch else None
+            row += [text, _change(goal, name, first, value)]
         rows.append(row)
     cells = plain.align(titles, rows, numeric=set(titles[1:]))
     return ["  ".join(row).rstrip() for row in cells]

@@ -2,8 +2,9 @@
 
 import json
 import os
+import posixpath
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,7 @@ import typer
 
 from autoresearch import detect, evaluators, git
 from autoresearch.dashboard import plain
-from autoresearch.errors import UsageError
+from autoresearch.errors import ConfigError, UsageError
 from autoresearch.evaluators import INSTALLED, Evaluator, Value
 from autoresearch.experiment import FOLDER, Experiment
 from autoresearch.scaffold import Answers
@@ -104,6 +105,21 @@ def choose(
     return _answers_of(choice, answers, repository), choice
 
 
+def cost(choice: Choice | None, repository: git.Repository, *, is_needed: bool) -> str:
+    """What one evaluation will cost, in words, "" where it costs nothing.
+
+    Raises ConfigError when the evaluator cannot work here, unless it is not needed now.
+    """
+    if choice is None or not choice.is_complete:
+        return ""
+    try:
+        return choice.evaluator.estimate(repository.root / repository.prefix, choice.values)
+    except ConfigError:
+        if is_needed:
+            raise
+        return ""
+
+
 def command_of(experiment: Experiment, directory: str) -> str:
     """The command that runs the installed evaluator, from the directory where commands run."""
     place = f"{FOLDER}/{experiment.id}/{INSTALLED}"
@@ -120,11 +136,24 @@ def what_trees_need(choice: Choice) -> list[str]:
 
 
 def readable_by_the_proposer(
-    choice: Choice, repository: git.Repository, files: Sequence[str]
+    choice: Choice, repository: git.Repository, held: Collection[str], links: Collection[str]
 ) -> list[str]:
-    """What should be hidden from the proposer, and is not, because git holds it."""
-    names = [str(choice.values.get(option, "")) for option in choice.evaluator.private]
-    return [name for name in names if repository.prefix + name in files]
+    """Why what should be hidden from the proposer is not, in sentences.
+
+    `held` are the files that the baseline will hold, `links` what every tree shows besides.
+    """
+    found = []
+    for name in filter(None, (str(choice.values.get(o, "")) for o in choice.evaluator.private)):
+        path = posixpath.normpath(posixpath.join(repository.prefix, name))
+        reading = f"a proposer can read all of {name}"
+        if path in held:
+            found.append(
+                f"The baseline holds {name}, so {reading}. To hide a part, have git ignore it "
+                f"(`git rm --cached {name}` where it is committed) and set up again."
+            )
+        elif link := next((one for one in links if _is_below(path, one)), None):
+            found.append(f"{link} is linked into every tree, so {reading}: move it elsewhere.")
+    return found
 
 
 def _suggested(answers: Answers, name: str) -> str:
@@ -178,6 +207,10 @@ def _print_table(titles: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     Console(markup=False, highlight=False).print(table)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder.rstrip('/')}/")
 
 
 def _fields(one: Evaluator) -> dict[str, object]:

@@ -95,7 +95,7 @@ def run(
             f"Edit {chosen.config_path}, then run again."
         )
     proposers.check(config.proposer.use)
-    _refuse_an_idle_limit(chosen, config)
+    _refuse_an_idle_limit(chosen, config, is_asked_for=bool(options.max_cost))
     repository = places.repository_of(chosen, config, path)
     if dry_run:
         _describe(chosen, config)
@@ -223,15 +223,22 @@ def _refuse_a_model(config: Config) -> None:
         raise UsageError(f"--model cannot be used: the proposer {use!r} has no model to choose.")
 
 
-def _refuse_an_idle_limit(experiment: Experiment, config: Config) -> None:
-    """A limit of the cost is never reached where nobody tells a cost. Raises UsageError."""
-    tells_cost = config.evaluate.network or read_state(experiment.files).cost_usd > 0
-    if config.limits.max_cost_usd and not tells_cost:
-        raise UsageError(
-            f"--max-cost cannot be used: the proposer {config.proposer.use!r} reports no cost, nor "
-            "has the evaluator (as metric `cost_usd`), so the limit would never be reached. Use "
-            "--max-experiments or --max-time."
-        )
+def _refuse_an_idle_limit(experiment: Experiment, config: Config, *, is_asked_for: bool) -> None:
+    """A limit of the cost is never reached where nobody tells a cost.
+
+    Raises UsageError where it was asked for on the command line; the config's is said.
+    """
+    state = read_state(experiment.files)
+    is_unknown = state.incumbent_value is None and config.evaluate.network  # not measured yet
+    if not config.limits.max_cost_usd or state.cost_usd > 0 or is_unknown:
+        return
+    problem = (
+        f"the proposer {config.proposer.use!r} reports no cost, nor has the evaluator (as metric "
+        "`cost_usd`), so the limit would never be reached. Use --max-experiments or --max-time."
+    )
+    if is_asked_for:
+        raise UsageError(f"--max-cost cannot be used: {problem}")
+    print(f"max_cost_usd = {config.limits.max_cost_usd:g} ends nothing: {problem}", file=sys.stderr)
 
 
 def _duration(option: str, text: str) -> float:

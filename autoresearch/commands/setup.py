@@ -78,21 +78,19 @@ def _setup(path: Path, options: Options, answers: Answers) -> int:
     )
     if is_asking or options.yes:
         answers = questions.fill_in(answers, repository, files, take_suggestions=options.yes)
-    answers = _complete(answers, choice, experiment, repository, files)
-    cost = ""
-    if choice and choice.is_complete and not options.skip_baseline:
-        cost = choice.evaluator.estimate(repository.root / repository.prefix, choice.values)
+    answers = _complete(answers, choice, experiment, repository, files, options)
+    cost = ready_made.cost(choice, repository, is_needed=not options.skip_baseline)
     config = _make(experiment, repository, answers, choice)
     setup_report.say_made(experiment, repository, include_dirty=options.include_dirty)
     missing = config.missing()
+    if cost:
+        print(f"Cost: {cost.rstrip('.')}. The baseline takes two evaluations.")
     if missing or options.skip_baseline:
         setup_report.say_unmeasured(experiment, missing)
         return 0
-    if cost:
-        print(f"Cost: {cost.rstrip('.')}. The baseline takes two evaluations.")
-        if is_asking and not typer.confirm("Measure it now?", default=True):
-            setup_report.say_unmeasured(experiment, [])
-            return 0
+    if cost and is_asking and not typer.confirm("Measure it now?", default=True):
+        setup_report.say_unmeasured(experiment, [])
+        return 0
     _measure(experiment, repository, config, options)
     return 0
 
@@ -226,8 +224,9 @@ def _relative_to_root(answers: Answers, repository: git.Repository) -> Answers:
 def _refuse_to_overwrite(experiment: Experiment, repository: git.Repository) -> None:
     if experiment.directory.exists():
         raise ConfigError(
-            f"{experiment.id} exists already. Edit {experiment.config_path}, or choose another "
-            "--name."
+            f"{experiment.id} exists already. Edit {experiment.config_path}, choose another "
+            f"--name, or remove it: `rm -r {experiment.directory}` and "
+            f"`git branch -D {experiment.branch}`."
         )
     if git.ref_exists(repository, experiment.branch_ref):
         raise ConfigError(
@@ -265,6 +264,7 @@ def _complete(
     experiment: Experiment,
     repository: git.Repository,
     files: Sequence[str],
+    options: Options,
 ) -> Answers:
     """Fill in what the domain assumes and what follows from the rest; say what was chosen."""
     defaults = scaffold.domain_defaults(experiment.domain)
@@ -274,12 +274,7 @@ def _complete(
         told += ready_made.what_trees_need(choice)
         done.command = ready_made.command_of(experiment, done.directory)
         print(f"Evaluator: {choice.evaluator.name} ({choice.evaluator.summary})")
-        for name in ready_made.readable_by_the_proposer(choice, repository, files):
-            print(
-                f"git holds {name}, so a proposer can read all of it. To hide a part, take it out "
-                f"of git (`git rm --cached {name}`, commit) and set up again."
-            )
-    done.goal = done.goal or defaults["goal"]
+    done.goal = done.goal or (choice.evaluator.goal if choice else "") or defaults["goal"]
     done.time_budget = done.time_budget or defaults["time_budget"]
     done.direction = defaults["direction"] if done.direction == "" else done.direction
     done.patience = defaults["patience"]
@@ -292,6 +287,10 @@ def _complete(
         if path not in done.link:
             done.link = (*done.link, path)
             print(f"Linking {path}: the command names it, and git does not hold it.")
+    if choice:
+        held = [*files, *git.uncommitted_paths(repository)] if options.include_dirty else files
+        for problem in ready_made.readable_by_the_proposer(choice, repository, held, done.link):
+            print(problem)
     if done.propose:
         done.proposer = "command"
     elif not done.proposer:

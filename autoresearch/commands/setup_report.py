@@ -45,9 +45,15 @@ def say_measured(experiment: Experiment, config: Config, established: Establishe
     if established.probe is not None:
         print(f"  With the target emptied: {_probed(config, established.probe)}")
     use = config.proposer.use
+    label = experiment.id if experiment.scope == "project" else f"user:{experiment.id}"
     print("  Isolation: none. Frozen files come from the baseline at each evaluation.")
     program = shown(experiment.program_path)
     print(f"Next: say what you want in {program} (the proposer, {use}, gets it).")
+    if use == "manual":
+        print("Then edit, and have it measured; or have a command edit:")
+        print('  autoresearch try -m "what you changed"')
+        print(f"  autoresearch run -e {label} --loop --max-experiments 50 --propose './propose.sh'")
+        return
     print("Then:")
     print("  autoresearch run --loop --max-experiments 50")
 
@@ -69,5 +75,5 @@ def _second(config: Config, first: float, second: Run | None) -> str:
 def _probed(config: Config, probe: Run) -> str:
     if probe.status == RunStatus.MEASURED:
         value = numbers.number(probe.metrics[config.evaluate.metric])
-        return f"{value}. The target is what is measured."
+        return f"{value}. The target is what is measured, though nothing fails without it."
     return f"{probe.reason}. The target is what is measured."

@@ -38,12 +38,19 @@ def message(
     trial: Trial,
     trailers: str,
     goal: Goal,
+    wanted: str,
     trials: Sequence[Trial] = (),
 ) -> str:
-    """The whole message; `trials` are those that a squashed commit brings."""
+    """The whole message; `trials` are those that a squashed commit brings.
+
+    `wanted` is the experiment's goal: said in the body where the subject says something else.
+    """
     verdict = "" if trial.status == Status.KEEP else f": {trial.status}"
+    wanted = one_line(wanted)
     source = f"measured by autoresearch ({experiment}, trial {trial.number}{verdict})."
     parts = [subject_line, ", ".join(part for part in (change_text, source) if part)]
+    if wanted and subject(wanted, "") != subject_line:
+        parts.append("\n".join(textwrap.wrap(f"Goal: {wanted}", _SUBJECT)))
     if trials:
         width = len(str(trials[-1].number))
         lines = [f"  {one.number:>{width}}  {_described(one, goal)}" for one in trials]

@@ -48,9 +48,10 @@ class Tally:
         lines = [f"{len(self.trials)} trial{plural}: {counts}, in {seconds}"]
         first, best = state.baseline_value, state.incumbent_value
         if first is not None and best is not None:
-            percent = numbers.percent(self.goal.gain_percent(first, best))
+            gain = self.goal.gain_percent(first, best)
+            percent = "" if gain is None else f" ({numbers.percent(gain)})"
             before, after = numbers.column((first, best))
-            lines.append(f"{self.goal.metric} {before} -> {after} ({percent})")
+            lines.append(f"{self.goal.metric} {before} -> {after}{percent}")
         if state.incumbent != state.baseline:
             lines.append(f"The best is on the branch {branch}. Take it over:")
             lines.append(f"  autoresearch apply -e {label}")

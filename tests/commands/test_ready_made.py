@@ -120,14 +120,22 @@ def test_a_command_that_fails_is_a_failure_and_leaves_nothing_behind(project: Pr
     assert not (project.root / ".autoresearch").exists()
 
 
-def test_a_file_that_git_does_not_hold_is_linked_or_named(project: Project):
-    project.write({"big.txt": "input\n", ".gitignore": "big.txt\n"})
+def test_data_that_git_does_not_hold_is_linked_and_a_built_program_is_not(project: Project):
+    """What a candidate builds would be built through the link, over the user's own."""
+    project.write({"data/in.txt": "input\n", "tool": "#!/bin/sh\n", ".gitignore": "data/\ntool\n"})
+    (project.root / "tool").chmod(0o755)
     project.commit()
+    quick = ("min_runs=3", "max_runs=3")
     done = evaluator(
-        project, "benchmark_speed", f"command={PYTHON} main.py", "stdin=big.txt", "min_runs=3", "max_runs=3",
-    )  # fmt: skip
-    assert "Linking big.txt" in done.out
-    assert config(project)["link"] == ["big.txt"]
+        project, "benchmark_speed", f"command={PYTHON} main.py", "stdin=data/in.txt", *quick
+    )
+    assert "Linking data" in done.out and config(project)["link"] == ["data"]
+    before = (project.root / "tool").read_bytes()
+    refused = evaluator(
+        project, "benchmark_speed", "command=./tool", *quick, more=("--name", "y"), expect=3
+    )
+    assert "--link tool" in refused.err and "prepare" in refused.err
+    assert (project.root / "tool").read_bytes() == before
 
 
 def test_in_a_subdirectory_and_at_user_scope(make_project):
@@ -185,7 +193,7 @@ def test_what_an_evaluation_costs_counts_against_the_limit(make_project):
     done = project.run("run", "-e", "engineering/priced", "--loop", "--max-cost", "1")
     assert "2 trials" in done.out
     log = json.loads(project.run("log", "-e", "engineering/priced", "--json").out)
-    assert "4.5" in json.dumps(log) or "5.25" in json.dumps(log)
+    assert log["cost_usd"] == 8 * 0.75  # the baseline twice, the emptied target, five trials
 
 
 def test_a_failed_evaluation_costs_too(make_project):
@@ -246,7 +254,7 @@ def test_cases_that_git_holds_are_said_to_be_readable(make_project):
         "setup", "--domain", "prompts", "--name", "x", "--target", "prompt.txt",
         "--evaluator-option", "cases=cases.json", "--evaluator-option", "judge_command=sed 's/Say //'",
     )  # fmt: skip
-    assert "git holds cases.json, so a proposer can read all of it" in done.out
+    assert "The baseline holds cases.json, so a proposer can read all of cases.json" in done.out
     assert "Linking" not in done.out
     assert "quality_score 100" in done.out
 

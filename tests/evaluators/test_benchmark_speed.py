@@ -52,7 +52,7 @@ def test_the_slower_command_is_slower(tmp_path: Path):
 
 def test_what_the_first_run_pays_for_is_told_and_does_not_count(tmp_path: Path):
     command = "test -e cache || { sleep 0.4; touch cache; }"
-    numbers = speed(tmp_path, command=command).numbers
+    numbers = speed(tmp_path, "--keeps-files", command=command).numbers
     assert numbers["first_ms"] >= 400 > numbers["p95_ms"]
 
 
@@ -155,3 +155,33 @@ def test_a_command_that_prints_its_own_time_is_not_believed(tmp_path: Path):
 def test_options_that_make_no_sense_are_told(tmp_path: Path, arguments: list[str]):
     result = speed(tmp_path, *arguments)
     assert result.code == 2 and "error:" in result.err
+
+
+CACHING = "test -f .answer || { sleep 0.1; echo 42 > .answer; }; cat .answer"
+
+
+def test_an_answer_that_the_first_run_keeps_for_later_ones_is_a_failure(tmp_path: Path):
+    """A disk cache makes every run but the first fast, and no user's program is run twice."""
+    quick = ("--min-runs=3", "--max-runs=3")
+    done = evaluate("benchmark_speed", f"--command={CACHING}", *quick, cwd=tmp_path)
+    assert done.code == 1 and ".answer" in done.err and "p50_ms" not in done.numbers
+    honest = evaluate(
+        "benchmark_speed", f"--command={CACHING}", "--prepare=rm -f .answer", *quick, cwd=tmp_path
+    )
+    assert honest.numbers["p50_ms"] > 90
+    (tmp_path / ".answer").unlink()
+    accepted = evaluate(
+        "benchmark_speed", f"--command={CACHING}", "--keeps-files", *quick, cwd=tmp_path
+    )
+    assert accepted.code == 0
+
+
+def test_a_program_that_writes_its_output_anew_each_time_is_no_cheat(tmp_path: Path):
+    done = evaluate(
+        "benchmark_speed",
+        "--command=date +%N > out.txt",
+        "--min-runs=3",
+        "--max-runs=3",
+        cwd=tmp_path,
+    )
+    assert done.code == 0, done.err

@@ -205,6 +205,30 @@ class TestLessLookedAt:
         result = in_trial(cwd, f"cp '{cwd.parent}/lcov.info' .")
         assert (result.numbers["hidden_lines"], result.numbers["coverage"]) == (3, 62.5)
 
+    def test_padding_with_new_covered_lines_gains_nothing(self, cwd: Path):
+        edit(
+            cwd, '"""Prices."""\n', '"""Prices."""\n' + "".join(f"X{n} = {n}\n" for n in range(50))
+        )
+        names = ("executed_lines", "missing_lines", "excluded_lines")
+        facts = json.loads(changed())["files"]["shop/price.py"]
+        padded = {name: [n + 50 if n > 1 else n for n in facts[name]] for name in names}
+        padded["executed_lines"] += list(range(2, 52))
+        result = measure_json(cwd, changed(price=padded))
+        assert (result.numbers["coverage"], result.numbers["total_lines"]) == (62.5, 16)
+        assert "left out" in result.out
+
+    def test_new_lines_that_no_test_runs_lower_it(self, cwd: Path):
+        edit(cwd, '"""Prices."""\n', '"""Prices."""\nX = 1\n')
+        names = ("executed_lines", "missing_lines", "excluded_lines")
+        facts = json.loads(changed())["files"]["shop/price.py"]
+        more = {name: [n + 1 if n > 1 else n for n in facts[name]] for name in names}
+        more["missing_lines"] += [2]
+        assert measure_json(cwd, changed(price=more)).numbers["coverage"] == 10 / 17 * 100
+
+    def test_tests_that_change_the_code_while_they_run_are_a_failure(self, cwd: Path):
+        result = in_trial(cwd, f"cp '{FIXTURES}/coverage.json' .; echo 'x = 1' > shop/price.py")
+        assert result.code == 1 and "shop/price.py was changed" in result.err
+
     def test_code_that_moves_to_where_nobody_looks_counts(self, cwd: Path):
         whole = (cwd / "shop/price.py").read_text()
         refund = whole[whole.index("def refund") : whole.index("def debug")]

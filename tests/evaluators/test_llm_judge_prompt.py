@@ -127,7 +127,7 @@ def test_hidden_cases_count_and_are_never_printed(lab: Lab, evaluator: object) -
     gone = evaluate(
         str(script.with_suffix("")), *arguments, cwd=lab.root / "work", environment=lab.environment
     )
-    assert gone.code == 1 and "hidden_cases.json cannot be read" in gone.err
+    assert gone.code == 1 and "the hidden cases are not in" in gone.err
 
 
 def test_a_failing_hidden_case_tells_nothing_of_it(lab: Lab) -> None:
