@@ -25,7 +25,6 @@ from autoresearch.workspace import Rules
 
 _PROBE_FACTOR = 5.0  # an emptied target either fails at once or takes about as long as before
 _PROBE_LEAST = 10.0  # seconds
-_PROBE_MARGIN = 3.0  # two runs are often much nearer to each other than a third
 
 
 @dataclass(frozen=True)
@@ -274,7 +273,7 @@ def _probe(lane: Lane, baseline: str, found: Rules, first: Run, second: Run, epo
         known = [r.metrics[metric] for r in (first, second) if r.status == RunStatus.MEASURED]
         spread = max(known) - min(known)
         distance = min(abs(run.metrics[metric] - value) for value in known)
-        is_measured = distance > _PROBE_MARGIN * spread
+        is_measured = distance > spread
     value = run.metrics[metric] if run.status == RunStatus.MEASURED else None
     cost = run.metrics.get(COST)
     session.append(Probed(value=value, target_is_measured=is_measured, cost_usd=cost))

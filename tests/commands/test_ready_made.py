@@ -139,7 +139,7 @@ def test_data_that_git_does_not_hold_is_linked_and_a_built_program_is_not(projec
 
 
 def test_in_a_subdirectory_and_at_user_scope(make_project):
-    project = make_project({"sub/main.py": "import time\ntime.sleep(0.02)\n"})
+    project = make_project({"sub/main.py": "import time\ntime.sleep(0.3)\n"})
     done = project.run(
         "setup", "--domain", "engineering", "--name", "x", "--target", "main.py", "--scope", "user",
         "--evaluator", "benchmark_speed", "--evaluator-option", f"command={PYTHON} main.py",
