@@ -37,6 +37,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import evaluate_running as running
 import evaluate_support as support
 
 _CHUNK = 1 << 20
@@ -77,11 +78,11 @@ def main() -> None:
     if wrong := problem(options):
         parser().error(wrong)
     before = _contents(options) if options.build else {}
-    support.require(options.build, "build", timeout=options.timeout)
+    running.require(options.build, "build", timeout=options.timeout)
     if before and before == _contents(options):
         print("The build left all as it was; it runs again with the result set aside.")
         with _set_aside(options):
-            support.require(options.build, "build", timeout=options.timeout)
+            running.require(options.build, "build", timeout=options.timeout)
             numbers = _measure_and_verify(options)
     else:
         numbers = _measure_and_verify(options)
@@ -92,7 +93,7 @@ def _measure_and_verify(options: argparse.Namespace) -> dict[str, float]:
     before = _measure(options)
     if not options.verify:
         return before
-    support.require(options.verify, "verify", timeout=options.timeout)
+    running.require(options.verify, "verify", timeout=options.timeout)
     return max(before, _measure(options), key=lambda numbers: numbers["size_bytes"])
 
 
@@ -177,7 +178,7 @@ def _compressed_size(path: Path) -> int:
 
 def _image_size(options: argparse.Namespace) -> int:
     name = shlex.quote(options.image)
-    finished = support.run(
+    finished = running.run(
         f"{options.image_tool} image inspect --format '{{{{.Size}}}}' {name}",
         timeout=options.timeout,
     )

@@ -37,6 +37,7 @@ import time
 from math import ceil, inf, nan, sqrt
 from pathlib import Path
 
+import evaluate_running as running
 import evaluate_support as support
 
 _SHARE_OF_BUDGET = 0.8  # of the time budget: never more, whatever --seconds says
@@ -151,8 +152,8 @@ def _pair(options: argparse.Namespace, expected: bytes | None, index: int) -> tu
 
 def _timed(options: argparse.Namespace, command: str, expected: bytes | None) -> float:
     if options.prepare:
-        support.run(options.prepare, timeout=options.timeout)
-    finished = support.run(command, timeout=options.timeout, stdin=options.stdin)
+        running.run(options.prepare, timeout=options.timeout)
+    finished = running.run(command, timeout=options.timeout, stdin=options.stdin)
     if expected is not None and finished.stdout != expected:
         support.fail(f"`{command}` printed something else than expected", finished)
     return finished.seconds
@@ -182,14 +183,9 @@ def _files() -> dict[str, tuple[int, int]]:
 
 
 def _expected(options: argparse.Namespace) -> bytes | None:
-    if not options.expect_output:
-        return None
-    if options.expect_output == "reference":
-        return support.run(options.reference, timeout=options.timeout, stdin=options.stdin).stdout
-    path = Path(options.expect_output)
-    if not path.is_file():
-        support.fail(f"expect_output: there is no file {path}")
-    return path.read_bytes()
+    if options.expect_output != "reference":
+        return support.expected_output(options.expect_output)
+    return running.run(options.reference, timeout=options.timeout, stdin=options.stdin).stdout
 
 
 def _budget() -> float:

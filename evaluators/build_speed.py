@@ -33,6 +33,7 @@ import statistics
 import time
 from pathlib import Path
 
+import evaluate_running as running
 import evaluate_support as support
 
 _UNCACHED = {"CCACHE_DISABLE": "1", "SCCACHE_RECACHE": "1"}
@@ -91,7 +92,7 @@ def main() -> None:
 
 
 def _clean_build(options: argparse.Namespace) -> float:
-    support.run(options.clean, timeout=options.timeout)
+    running.run(options.clean, timeout=options.timeout)
     for path in options.produces:
         if os.path.lexists(path):
             support.fail(f"`{options.clean}` left {path}: the build would not be a clean one")
@@ -116,13 +117,13 @@ def _incremental_build(options: argparse.Namespace) -> float:
 
 def _build(options: argparse.Namespace) -> float:
     """One build: its seconds. What it must produce is there, and right."""
-    finished = support.run(options.build, timeout=options.timeout)
+    finished = running.run(options.build, timeout=options.timeout)
     for path in options.produces:
         if _is_empty(Path(path)):
             support.fail(f"`{options.build}` did not produce {path}, or it is empty", finished)
     if options.verify:
         built = _states(options.produces)
-        support.run(options.verify, timeout=options.timeout)
+        running.run(options.verify, timeout=options.timeout)
         if _states(options.produces) != built:
             support.fail(f"`{options.verify}` changed what was built: it must only look at it")
     return finished.seconds

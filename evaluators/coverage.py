@@ -43,6 +43,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import evaluate_running as running
 import evaluate_support as support
 
 _DATA = Path(".coverage")
@@ -109,7 +110,7 @@ def main() -> None:
             if path.is_symlink() or path.is_file():
                 path.unlink()
         content = _digests(before)
-        support.run(options.command, timeout=options.timeout)
+        running.run(options.command, timeout=options.timeout)
         if changed := [path for path, digest in content.items() if _digest(path) != digest]:
             support.fail(f"{changed[0]} was changed while the tests ran")
     files = _in_tree(_read(_content(reports, options)), options.source)
@@ -153,7 +154,7 @@ def _content(reports: list[Path], options: argparse.Namespace) -> bytes:
 def _from_data(path: Path) -> bytes:
     # A limit of the project's own would make coverage.py's exit status a failure.
     data = shlex.quote(str(path))
-    return support.run(f"python -m coverage json -q --fail-under=0 --data-file={data} -o -").stdout
+    return running.run(f"python -m coverage json -q --fail-under=0 --data-file={data} -o -").stdout
 
 
 def _read(content: bytes) -> Report:

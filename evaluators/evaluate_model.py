@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import evaluate_running as running
 import evaluate_support as support
 
 KNOWN = ("claude", "codex", "gemini")
@@ -182,7 +183,7 @@ def _run(
 
 def _environment(extra: dict[str, str]) -> dict[str, str]:
     # Claude Code will not start inside another one, and an agent may have started us.
-    return {k: v for k, v in support.environment().items() if k != "CLAUDECODE"} | extra
+    return {k: v for k, v in running.environment().items() if k != "CLAUDECODE"} | extra
 
 
 def _claude(version: str, system: str, folder: Path) -> tuple[list[str], dict[str, str]]:

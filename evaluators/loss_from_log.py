@@ -33,6 +33,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import evaluate_running as running
 import evaluate_support as support
 
 _INTERVAL = 1.0  # seconds between two looks at the GPU
@@ -92,7 +93,7 @@ def main() -> None:
         # What an earlier training logged must not count, not even as the beginning of this one.
         log.unlink(missing_ok=True)
     memory = _Memory()
-    finished = support.run(
+    finished = running.run(
         options.command, timeout=options.timeout, together=True, on_start=memory.watch
     )
     if log and not log.is_file():

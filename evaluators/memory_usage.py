@@ -41,6 +41,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import evaluate_running as running
 import evaluate_support as support
 
 _INTERVAL = 0.01  # seconds between two looks
@@ -75,7 +76,7 @@ def main() -> None:
     options = support.parse(parser())
     if wrong := problem(options):
         parser().error(wrong)
-    expected = _expected(options)
+    expected = support.expected_output(options.expect_output)
     peaks = [_in_a_fresh_process(options, expected) for _ in range(options.runs)]
     totals = [peak.total for peak in peaks]
     middle = statistics.median(totals)
@@ -95,21 +96,12 @@ class Peak:
     largest: int = 0
 
 
-def _expected(options: argparse.Namespace) -> bytes | None:
-    if not options.expect_output:
-        return None
-    path = Path(options.expect_output)
-    if not path.is_file():
-        support.fail(f"expect_output: there is no file {path}")
-    return path.read_bytes()
-
-
 def _in_a_fresh_process(options: argparse.Namespace, expected: bytes | None) -> Peak:
     """One run, in a child of ours: the kernel's high-water mark is that of all runs so far."""
     fork = multiprocessing.get_context("fork")
     receiver, sender = fork.Pipe(duplex=False)
     process = fork.Process(target=_one_run, args=(options, expected, sender))
-    support.leave_nothing_when_stopped()
+    running.leave_nothing_when_stopped()
     process.start()
     try:
         process.join()
@@ -125,7 +117,7 @@ def _in_a_fresh_process(options: argparse.Namespace, expected: bytes | None) -> 
 def _one_run(options: argparse.Namespace, expected: bytes | None, sender: Connection) -> None:
     peak = Peak()
     with _watched(peak) as (gate, open_gate):
-        finished = support.run(
+        finished = running.run(
             options.command,
             timeout=options.timeout,
             stdin=options.stdin,

@@ -38,6 +38,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
+import evaluate_running as running
 import evaluate_support as support
 
 _MOST_NAMES = 20  # of tests that did not pass, to print
@@ -170,7 +171,7 @@ def _run(options: argparse.Namespace) -> Report:
         if not patterns:
             patterns = [f"{folder}/report.xml"]
             command += f" --junit-xml={shlex.quote(patterns[0])}"
-        finished = support.run(command, timeout=options.timeout, accept=lambda code: code >= 0)
+        finished = running.run(command, timeout=options.timeout, accept=lambda code: code >= 0)
         paths = {path for pattern in patterns for path in support.matches(pattern)}
         if not paths:
             support.fail(f"`{command}` wrote no report {', '.join(patterns)}", finished)

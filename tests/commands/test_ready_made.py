@@ -16,7 +16,9 @@ PROGRAM = "import sys, time\nsys.path.insert(0, 'src')\nimport work\ntime.sleep(
 @pytest.fixture
 def project(make_project) -> Project:
     """A program whose run takes as many milliseconds as `src/work.py` says."""
-    return make_project({"main.py": PROGRAM, "right.txt": "right\n"})
+    return make_project(
+        {"src/work.py": "VALUE = 250\n", "main.py": PROGRAM, "right.txt": "right\n"}
+    )
 
 
 def evaluator(project: Project, name: str, *options: str, expect: int = 0, more: tuple = ()):
@@ -50,7 +52,7 @@ def test_one_command_makes_a_running_experiment(project: Project):
     [row] = project.rows()[1:]
     assert row["status"] == "keep" and "p95_ms=" in row["metrics"]
     names = {path.name for path in project.experiment.glob("evaluate*")}
-    assert names == {"evaluate.py", "evaluate_support.py"}
+    assert names == {"evaluate.py", "evaluate_support.py", "evaluate_running.py"}
 
 
 def test_a_wrong_fast_program_is_a_crash_and_its_own_numbers_are_no_numbers(project: Project):

@@ -5,6 +5,7 @@ package `shop` beside them: 16 lines, of which 10 were run, and 3 of 8 branches.
 """
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -72,10 +73,11 @@ def test_a_real_run_of_coverage_py_is_read_from_its_data_file(cwd: Path):
     (cwd / "check.py").write_text("from shop import price\nassert price.total([1, 2]) == 3\n")
     result = evaluate(
         "coverage",
-        *("--command", f"{sys.executable} -m coverage run --source=shop check.py"),
+        *("--command", "python -m coverage run --source=shop check.py"),
         cwd=cwd,
+        environment={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
     )
-    assert result.numbers["files"] == 3
+    assert result.numbers["files"] == 3, result.err
 
 
 def test_coverage_pys_data_file_is_read_by_coverage_py_even_below_the_projects_limit(
