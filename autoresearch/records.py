@@ -81,6 +81,7 @@ class Proposed:
     attempt: int = 0
     dropped: tuple[str, ...] = ()
     invalid: str = ""
+    interrupted: bool = False  # the proposer was ended: this is how far it had come
     parameters: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     cost_usd: float | None = None

@@ -51,7 +51,11 @@ def interrupt(lane: Lane, number: int, rules: Rules) -> Trial:
     if trial.proposer != BY_HAND and session.workspace.exists:
         snapshot = session.workspace.snapshot(rules, trial.parent)
         candidate = lane.store(number, trial.parent, snapshot, "", proposer=trial.proposer)
-        lane.propose(number, candidate)
+        lane.propose(number, candidate, interrupted=True)
+    return _conclude_interrupted(lane, number)
+
+
+def _conclude_interrupted(lane: Lane, number: int) -> Trial:
     reason = "stopped while its change was being made"
     return lane.conclude(number, Verdict(status=Status.INTERRUPTED, reason=reason))
 
@@ -82,6 +86,8 @@ def _carry_through(lane: Lane, trial: Trial, rules: Rules, *, is_comparable: boo
         baseline.give_up(lane.session, "the tool was ended")
     elif trial.phase == "started":
         interrupt(lane, trial.number, rules)
+    elif trial.interrupted:  # and the tool with it, before that was decided
+        _conclude_interrupted(lane, trial.number)
     elif not is_comparable:
         reason = "what decides a number was changed before it was measured"
         lane.conclude(trial.number, Verdict(status=Status.INTERRUPTED, reason=reason))

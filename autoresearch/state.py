@@ -133,6 +133,7 @@ class State:
             runs=(),  # those of an earlier attempt measured another tree
             dropped=record.dropped,
             invalid=record.invalid,
+            interrupted=record.interrupted,
             parameters=record.parameters,
         )
         self._spend(record.n, record.cost_usd)

@@ -121,6 +121,7 @@ class Trial:
     parameters: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
     invalid: str = ""
+    interrupted: bool = False
     started_at: float = 0.0
     finished_at: float = 0.0
     cost_usd: float | None = None

@@ -83,7 +83,7 @@ def test_a_target_that_is_frozen_whole_leaves_nothing_to_do(fresh: Project):
 def test_an_evaluator_that_was_not_committed_is_named(fresh: Project):
     fresh.write({"forgotten.sh": "sh bench.sh\n"})
     said = setup(fresh, "--eval", "sh forgotten.sh", expect=3).err
-    assert "forgotten.sh" in said and "commit it" in said
+    assert "forgotten.sh" in said and "Commit it" in said
 
 
 def test_an_evaluator_that_is_nowhere_is_shown_with_the_shells_words(fresh: Project):

@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import signal
+import time
 import zlib
 
 import pytest
 from project import EVALUATOR, Project
-from ready import LOWER, journal, ready
+from ready import LOWER, journal, ready, wait_until
 
 
 @pytest.fixture
@@ -46,6 +48,23 @@ def test_a_trial_that_was_cut_short_is_carried_through(project: Project, kind: s
     assert project.git("rev-parse", "autoresearch/engineering/x") == expected
     runs = [record for record in journal(project, "run") if record["n"] == 1]
     assert len(runs) == (1 if status == "keep" else 0)  # measured once, whatever happened
+
+
+@pytest.mark.parametrize("done_so_far", ["true", "echo 'VALUE = 1' > src/work.py"])
+def test_what_an_interrupted_proposer_had_done_so_far_is_never_judged(
+    project: Project, done_so_far: str
+):
+    """Half a change may look better than it is, and no change is not what anybody proposed."""
+    stopped = project.start("run", "--propose", f"{done_so_far}; sleep 60")
+    wait_until(lambda: any(one["n"] == 1 for one in journal(project, "started")))
+    time.sleep(0.5)
+    stopped.send_signal(signal.SIGTERM)
+    stopped.communicate()
+    assert project.rows()[-1]["status"] == "interrupted"
+    cut_after(project, "proposed")  # killed once more before that was decided
+    drop_last_row(project)
+    project.run("run")
+    assert [row["status"] for row in project.rows()] == ["keep", "interrupted", "keep"]
 
 
 def test_a_row_that_was_not_written_any_more_is_added_once(project: Project):
