@@ -17,8 +17,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO
 
 from evaluate_support import Finished, fail
 
@@ -61,6 +62,7 @@ def run(
     _adopt_orphans()
     leave_nothing_when_stopped()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        _stopping.is_held = True  # the command can be running before we know its id
         with Path(stdin or os.devnull).open("rb") as source:
             started = time.perf_counter()
             process = subprocess.Popen(
@@ -69,6 +71,7 @@ def run(
                 start_new_session=True, env=environment(),
             )  # fmt: skip
         with _limited(process.pid, timeout, (out.fileno(), err.fileno())) as broken:
+            _stopping.release()
             if on_start:
                 on_start(process.pid)
             process.wait()
@@ -112,8 +115,26 @@ def leave_nothing_when_stopped() -> None:
             signal.signal(number, _stop)
 
 
-def _stop(number: int, _frame: object) -> NoReturn:
-    sys.exit(128 + number)
+@dataclass
+class _Stopping:
+    """Whether we were asked to stop while that had to wait."""
+
+    is_held: bool = False
+    asked: int = 0  # a signal's number
+
+    def release(self) -> None:
+        self.is_held = False
+        if self.asked:
+            sys.exit(128 + self.asked)
+
+
+_stopping = _Stopping()
+
+
+def _stop(number: int, _frame: object) -> None:
+    if not _stopping.is_held:
+        sys.exit(128 + number)
+    _stopping.asked = number
 
 
 @contextlib.contextmanager
