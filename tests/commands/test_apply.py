@@ -89,7 +89,8 @@ def test_every_kept_trial_becomes_a_commit(make_project):
     assert project.git("log", "-2", "--format=%s").splitlines() == [
         "one less, as trial 3", "one less, as trial 1",
     ]  # fmt: skip
-    assert "cost 49 -> 48 (+2.0%), measured" in project.git("log", "-1", "--format=%b")
+    body = project.git("log", "-1", "--format=%b")
+    assert "cost 49 -> 48 (+2.0%), measured" in body and "Goal: " in body
     assert "VALUE = 49" in project.git("show", "HEAD~1:src/work.py")
     assert "VALUE = 48" in project.git("show", "HEAD:src/work.py")
     assert "already" in project.run("apply").out

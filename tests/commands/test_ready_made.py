@@ -305,12 +305,14 @@ def test_what_the_baseline_left_cannot_be_rewritten_by_a_candidate(make_project)
     """`test_pass_rate` counts against the baseline's tests: without them a lie would last."""
     test = "from m import f\ndef test_a(): assert f() == 1\ndef test_b(): assert f() == 2\n"
     cheat = (
-        "import json, os, re\n"
-        "text = open(f'/proc/{os.getppid()}/environ').read()\n"
-        "place = re.search('AUTORESEARCH_BASELINE_DIR=([^\\0]*)', text)\n"
-        "if place:\n"
-        "    with open(place[1] + '/tests.json', 'w') as file:\n"
-        "        file.write('{\"tests.test_m::test_a\": 1}')\n"
+        "import os, re\n"
+        "pid, place = os.getpid(), None\n"
+        "while pid > 1 and not place:\n"
+        "    text = open(f'/proc/{pid}/environ', errors='replace').read()\n"
+        "    place = re.search('AUTORESEARCH_BASELINE_DIR=([^\\0]*)', text)\n"
+        "    pid = int(open(f'/proc/{pid}/stat').read().rpartition(')')[2].split()[1])\n"
+        "with open(place[1] + '/tests.json', 'w') as file:\n"
+        "    file.write('{\"tests.test_m::test_a\": 1}')\n"
         "def f(): return 1\n"
     )
     project = make_project({"src/m.py": "def f(): return 1\n", "tests/test_m.py": test})
@@ -321,4 +323,5 @@ def test_what_the_baseline_left_cannot_be_rewritten_by_a_candidate(make_project)
     project.run("run", "--propose", f"cp {project.home / 'cheat.py'} src/m.py")
     [row] = project.rows()[1:]
     assert facts.read_text() == before
-    assert row["status"] in ("invalid", "discard")
+    assert row["status"] == "invalid"
+    assert "it changed what the baseline's evaluation had left" in project.run("show", "1").out
